@@ -1,0 +1,230 @@
+"""The contract between sending and a provider: what goes in, what comes out, and the six ways a send can end.
+
+Everything here is a small frozen value. No ORM row, no Flask request and no queue crosses this line, so an adapter can
+be read, tested and replaced alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+Form = Literal["short", "full", "voice"]
+Medium = Literal["wall", "phone", "mailbox"]
+Mode = Literal["live", "drill"]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much room a text takes on a channel, in that channel's own way of counting.
+
+    `used` and `limit` are in `unit` (X: weighted characters; SMS: parts). `note` says what a person should know, in
+    English, such as which character forces a dearer alphabet; empty when there is nothing to say.
+    """
+
+    used: int
+    limit: int
+    unit: str
+    note: str = ""
+    parts: int = 1  # what is paid for: SMS parts; 1 elsewhere
+    alphabet: str = ""  # "GSM-7" or "UCS-2" for SMS; empty elsewhere
+
+    @property
+    def over(self) -> int:
+        """How many units too many; 0 when it fits."""
+        return max(0, self.used - self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is true of every account of a channel; the source of each number stands in the channel's own file."""
+
+    name: str  # the word in crisis.toml and in playbooks: "x", "sms", "email", "page"
+    label: str  # what a person reads: "X", "SMS"
+    form: Form  # which length of the playbook's text it takes
+    medium: Medium  # "wall": one place everybody sees; else a kind of destination people have
+    public: bool  # everybody would see a duplicate
+    repeat_safe: bool  # sending the same reference twice shows once
+    threads: bool  # a follow-up hangs under the first
+    receipts: bool  # the provider later says whether it arrived
+    pace: float  # messages a second an account may send when crisis.toml does not say
+    concurrency: int  # calls in flight at once, at most
+    measure: Callable[[str], Size]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One delivery, ready to leave. `reference` names this attempt and is our id everywhere the provider lets us."""
+
+    reference: str  # "<delivery id>.<attempt number>"
+    delivery_id: str
+    address: str  # E.164, a mailbox, or "wall"
+    language: str  # "nb", "nn", "en"
+    text: str
+    title: str = ""  # e-mail subject, page headline
+    html: str = ""  # e-mail only: the same words, marked up
+    mode: Mode = "drill"
+    phase: str = "initial"
+    incident_id: str = ""
+    incident_title: str = ""
+    organisation: str = ""
+    released_at: datetime | None = None
+    expires_at: datetime | None = None
+    reply_to: str | None = None  # provider id of the delivery this one follows on the same destination
+    thread: Sequence[str] = ()  # provider ids of the whole thread, oldest first (e-mail References)
+    first_attempt_at: datetime | None = None  # where `find` starts to look
+    unsubscribe_url: str | None = None  # for bulk e-mail
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took it. `provider_id` is how the provider names it, `url` where people see it."""
+
+    provider_id: str
+    url: str | None = None
+    parts: int | None = None
+
+
+class SendError(Exception):
+    """A send that did not end in `Accepted`. `say` is for people (the provider's words), `code` for counting."""
+
+    def __init__(self, say: str, *, code: str = "", opted_out: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(say)
+        self.say = say
+        self.code = code
+        self.opted_out = opted_out  # Rejected only: the receiver has said stop
+        self.retry_after = retry_after  # Busy only: seconds
+
+
+class Rejected(SendError):
+    """Never for this text or this destination."""
+
+
+class Busy(SendError):
+    """Not now: the account pauses `retry_after` seconds (None: a growing pause of our own)."""
+
+
+class Unreachable(SendError):
+    """The request never left us, so it is safe to repeat: no connection, no name, no TLS."""
+
+
+class Misconfigured(SendError):
+    """Keys, rights or an unpaid bill: nothing of this account will work until a person acts."""
+
+
+class Uncertain(SendError):
+    """It left and we do not know: read timeout, reset, 5xx, an answer cut off."""
+
+
+class BadSignature(Exception):
+    """A webhook that does not prove where it comes from. Answer 403 and count it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says later about a delivery.
+
+    `word` is the provider's own; `means` is ours, or "unknown", which is stored and changes nothing.
+    `reference` is the attempt reference if the provider gave it back, so that a receipt can arrive before our record.
+    """
+
+    provider_id: str
+    word: str
+    means: Literal["accepted", "delivered", "failed", "unknown"]
+    reference: str | None = None
+    code: str = ""
+    say: str = ""
+    opted_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """Something somebody said to us. `consent` is set when it is a word such as STOP or START."""
+
+    provider_id: str
+    author: str  # phone number, mailbox or handle
+    text: str
+    at: datetime
+    language: str | None = None
+    in_reply_to: str | None = None
+    consent: Literal["stop", "start"] | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook request as it came in. `url` is the full public address the provider signed, query and all."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    form: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HookEvents:
+    """What a webhook said, and the answer the provider expects."""
+
+    receipts: Sequence[Receipt] = ()
+    inbounds: Sequence[Inbound] = ()
+    answer: str = ""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Are the credentials alive and allowed to post? `say` is for people."""
+
+    ok: bool
+    say: str = ""
+    expires_at: datetime | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class Channel(Protocol):
+    """One open account. Opened in the process that uses it, closed by it."""
+
+    facts: Facts
+
+    async def send(self, out: Outgoing) -> Accepted:
+        """Hand `out` to the provider once. Raises one of the five `SendError`s; anything else is a defect.
+
+        Never sleeps on a limit and never repeats by itself; every call has a connect and a read timeout.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    async def find(self, out: Outgoing) -> Accepted | None:
+        """Did an earlier attempt get through? None means: looked properly, and it is not there.
+
+        Raises `SendError` when it could not look.
+        """
+        ...
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    async def delete(self, provider_id: str) -> None:
+        """Take it down. Raises `SendError`; already gone is success."""
+        ...
+
+
+@runtime_checkable
+class Checks(Protocol):
+    async def check(self) -> Health:
+        """Ask the provider whether we could send now, without sending."""
+        ...
+
+
+@runtime_checkable
+class ReadsHooks(Protocol):
+    def read_hook(self, hook: Hook) -> HookEvents:
+        """Translate a webhook. Raises `BadSignature` before anything else is looked at."""
+        ...

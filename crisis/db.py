@@ -1,0 +1,80 @@
+"""Engine and sessions: the one place that knows SQLite from PostgreSQL.
+
+`reading()` gives a session that must not write; `writing()` gives one that commits at the end of the block or not at
+all. On SQLite a writing transaction takes the write lock at once, so two writers wait for each other instead of failing
+half-way.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.orm import Session, sessionmaker
+
+BUSY_SECONDS = 15
+
+
+class Database:
+    """An engine and its two kinds of session. Safe to share between threads; not between forks."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.after_commit: Callable[[Session], None] | None = None  # sends the wake-ups noted in the session
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            self.engine = _sqlite_engine(url)
+        else:
+            self.engine = create_engine(
+                url.replace("postgresql://", "postgresql+psycopg://").replace("postgres://", "postgresql+psycopg://"),
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": 5, "options": "-c timezone=utc -c lock_timeout=15s"},
+            )
+        self._writing = sessionmaker(self.engine.execution_options(crisis_write=True), expire_on_commit=False)
+        self._reading = sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session in one transaction, committed at the end of the block; rolled back when the block raises."""
+        with self._writing() as session:
+            with session.begin():
+                yield session
+            if self.after_commit is not None:
+                self.after_commit(session)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session over one consistent view; whatever is changed in it is thrown away."""
+        with self._reading() as session:
+            yield session
+            session.rollback()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str) -> Engine:
+    path = url.removeprefix("sqlite:///")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+            f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;"
+        )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("crisis_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

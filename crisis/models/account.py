@@ -1,0 +1,40 @@
+"""Accounts: the state of each configured use of a channel. How it is configured stands in crisis.toml."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from crisis.models.base import Base, new_id, words
+from crisis.models.unit import Unit
+from crisis.states import Mode
+
+
+class Account(Base):
+    """One account. `lease_*` is who drains it now; `free_at` is when its pace or a provider's limit lets it speak."""
+
+    __tablename__ = "account"
+    __table_args__ = (UniqueConstraint("id", "mode"),)  # mode is part of the key deliveries point at
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    key: Mapped[str] = mapped_column(String(40), unique=True)
+    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"))
+    channel: Mapped[str] = mapped_column(String(20))
+    mode: Mapped[Mode] = mapped_column(words(Mode))
+    languages: Mapped[list[str]] = mapped_column(default=list)
+    active: Mapped[bool] = mapped_column(default=True)  # False: gone from crisis.toml; history keeps the row
+
+    paused_reason: Mapped[str | None] = mapped_column(String(500))  # set: nothing leaves until a person resumes
+    paused_at: Mapped[datetime | None]
+    free_at: Mapped[datetime | None]
+    busy_streak: Mapped[int] = mapped_column(default=0)  # Busy answers in a row; the pause grows with it
+    lease_owner: Mapped[str | None] = mapped_column(String(80))
+    lease_until: Mapped[datetime | None]
+
+    checked_at: Mapped[datetime | None]
+    healthy: Mapped[bool | None]
+    health: Mapped[str] = mapped_column(String(500), default="")
+
+    unit: Mapped[Unit] = relationship()

@@ -1,0 +1,213 @@
+"""One frozen record of everything a process is told, from crisis.toml and the environment.
+
+Every mistake is reported at once, each with its line and a remedy; a process never starts on half-understood settings.
+Secrets are never values here, only references to where they are kept, so printing settings shows none.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from crisis.toml_lines import line_of
+
+Language = Literal["nb", "nn", "en"]
+LANGUAGES: tuple[Language, ...] = ("nb", "nn", "en")
+
+
+class Frozen(BaseModel):
+    """A table of the settings file: unknown keys are mistakes, and nothing changes after reading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SecretRef(Frozen):
+    """Where a secret is kept: `{ env = "NAME" }` or `{ file = "/run/secrets/name" }`. Never the secret itself."""
+
+    env: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_bare_secret(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            # The value is not repeated in the message: it is a secret in the wrong place.
+            msg = 'a secret stands in the file; keep it elsewhere and write { env = "NAME" } or { file = "PATH" }'
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SecretRef:
+        if (self.env is None) == (self.file is None):
+            msg = 'name one place: { env = "NAME" } or { file = "PATH" }'
+            raise ValueError(msg)
+        return self
+
+    def reveal(self) -> str:
+        """The secret, read now. Raises `SettingsError` naming the place, never the value."""
+        if self.env is not None:
+            if secret := os.environ.get(self.env):
+                return secret
+            raise SettingsError([f"environment variable {self.env} is not set; it should hold a secret"])
+        assert self.file is not None  # noqa: S101 - _one_place holds it
+        try:
+            return self.file.read_text().strip()
+        except OSError as error:
+            raise SettingsError([f"secret file {self.file}: {error.strerror}; make it readable by this user"]) from None
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        msg = f"'{name}' is no time zone; write one like Europe/Oslo"
+        raise ValueError(msg)
+    return name
+
+
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
+class UnitSettings(Frozen):
+    """A part of the organisation with its own accounts, playbooks and officers."""
+
+    key: Key
+    name: str = Field(max_length=40, description="{organisation} in every text; counted by `crisis playbooks check`")
+    kind: Literal["hospital", "public_body"]
+    zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Oslo"
+    language: Language = "nb"
+    countdown_live_seconds: int = Field(default=10, ge=0, le=60)
+    countdown_drill_seconds: int = Field(default=3, ge=0, le=60)
+    link_domains: tuple[str, ...] = ()
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+
+class AccountSettings(Frozen):
+    """One configured use of a channel by a unit. `options` is the channel's own table, checked by the channel."""
+
+    key: Key
+    unit: Key
+    channel: str
+    mode: Literal["live", "drill"]
+    languages: tuple[Language, ...] = ("nb",)
+    pace: float | None = Field(default=None, gt=0, le=10_000)
+    retry_uncertain_minutes: int | None = Field(default=None, ge=1)
+    options: Any = None
+
+
+class ConsoleSettings(Frozen):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65535)
+    public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^\s]+[^/]$")
+    secure_cookies: bool = False
+    idle_minutes: int = Field(default=30, ge=1, le=720)
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
+    secret_key: SecretRef = SecretRef(file=Path("var/secret-key"))
+
+
+class Settings(Frozen):
+    """What a process needs to know. `path` is the file it came from."""
+
+    path: Path = Path("crisis.toml")
+    data_dir: Path = Path("var")
+    playbooks_dir: Path = Path("playbooks")
+    database_url: str = ""
+    redis_url: str = ""
+    console: ConsoleSettings = ConsoleSettings()
+    units: tuple[UnitSettings, ...] = ()
+    accounts: tuple[AccountSettings, ...] = ()
+
+    def unit(self, key: str) -> UnitSettings:
+        return next(unit for unit in self.units if unit.key == key)
+
+
+class SettingsError(Exception):
+    """Every mistake found, one line each."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+_ACCOUNT_KEYS = {name for name in AccountSettings.model_fields if name != "options"}
+
+
+def read(path: Path, options: Mapping[str, type[BaseModel]]) -> Settings:
+    """Read `path`; `options` gives each channel's own table by channel name. Raises `SettingsError`, all at once.
+
+    DATABASE_URL and REDIS_URL in the environment win over the file, because that is where machines keep them.
+    """
+    try:
+        source = path.read_text()
+        raw = tomllib.loads(source)
+    except OSError as error:
+        raise SettingsError([f"{path}: {error.strerror}; copy crisis.example.toml and edit it"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([f"{path}: {error}; this is not TOML"]) from None
+
+    mistakes: list[str] = []
+
+    def blame(where: tuple[str | int, ...], what: str) -> None:
+        line = line_of(source, where)
+        mistakes.append(f"{path}:{line}: {'.'.join(map(str, where))}: {what}")
+
+    raw["path"] = path
+    accounts = raw.get("accounts", [])
+    for index, account in enumerate(accounts if isinstance(accounts, list) else []):
+        own = {name: account.pop(name) for name in set(account) - _ACCOUNT_KEYS}
+        channel = account.get("channel")
+        if channel not in options:
+            blame(("accounts", index, "channel"), f"'{channel}' is no channel; known are {', '.join(sorted(options))}")
+            continue
+        try:
+            account["options"] = options[channel].model_validate(own)
+        except ValidationError as error:
+            for item in error.errors():
+                blame(("accounts", index, *item["loc"]), _remedy(item))
+    for name, variable in (("database_url", "DATABASE_URL"), ("redis_url", "REDIS_URL")):
+        if os.environ.get(variable):
+            raw[name] = os.environ[variable]
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        for item in error.errors():
+            blame(item["loc"], _remedy(item))
+        raise SettingsError(mistakes) from None
+    mistakes.extend(_contradictions(settings, blame))
+    if mistakes:
+        raise SettingsError(mistakes)
+    return settings
+
+
+def _remedy(item: Any) -> str:
+    match item["type"]:
+        case "extra_forbidden":
+            return "there is no such setting; remove it or mend the spelling (docs/settings.md lists them all)"
+        case "missing":
+            return "is missing; add it (docs/settings.md says what it means)"
+        case "value_error":
+            return str(item["ctx"]["error"])
+        case _:
+            return f"{item['msg'].lower()}; got {item['input']!r}"
+
+
+def _contradictions(settings: Settings, blame: Any) -> list[str]:
+    units = [unit.key for unit in settings.units]
+    seen: set[str] = set()
+    for index, unit in enumerate(units):
+        if unit in units[:index]:
+            blame(("units", index, "key"), f"'{unit}' is used twice; every unit needs a key of its own")
+    for index, account in enumerate(settings.accounts):
+        if account.unit not in units:
+            blame(("accounts", index, "unit"), f"there is no unit '{account.unit}'; known are {', '.join(units)}")
+        if account.key in seen:
+            blame(("accounts", index, "key"), f"'{account.key}' is used twice; every account needs a key of its own")
+        seen.add(account.key)
+    return []

@@ -1,0 +1,228 @@
+"""The HTTP face of the pretend X, under /x: posting, deleting, looking up, timelines and mentions.
+
+Each call goes the same way: who signed it, is the window used up, is a fault switched on, then the work.
+"""
+
+import json
+import re
+import time
+from typing import Any
+
+from aiohttp import web
+
+from crisis.simulator import trouble
+from crisis.simulator.accounts import XAccount
+from crisis.simulator.faults import HTTP_KINDS, Faults
+from crisis.simulator.ledger import Ledger
+from crisis.simulator.x import request as contract
+from crisis.simulator.x import views, weights
+from crisis.simulator.x.limits import Limits, Window
+from crisis.simulator.x.signature import Keyring, NotSigned, Signed
+from crisis.simulator.x.wall import Author, Wall
+
+DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
+INVALID = "https://api.x.com/2/problems/invalid-request"
+NOT_FOUND = "https://api.x.com/2/problems/resource-not-found"
+_ID = re.compile(r"[0-9]{1,19}")
+
+
+class Refusal(Exception):
+    """X says no, with this status and problem body."""
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:  # noqa: ANN401 - JSON values
+        """Word a problem object."""
+        super().__init__(detail)
+        titles = {400: "Invalid Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found Error"}
+        self.status = status
+        self.body: dict[str, Any] = {"title": titles[status], "detail": detail, "type": "about:blank", "status": status} | more
+
+
+class XApi:
+    """Handlers over one wall."""
+
+    def __init__(self, accounts: tuple[XAccount, ...], wall: Wall, faults: Faults, ledger: Ledger) -> None:
+        """Know these accounts and post to this wall."""
+        self._settings = {account.user_id: account for account in accounts}
+        self._keys = Keyring(accounts)
+        self._wall = wall
+        self._faults = faults
+        self._ledger = ledger
+        self.limits = Limits()
+
+    def routes(self) -> list[web.RouteDef]:
+        """The addresses served."""
+        return [
+            web.post("/x/2/tweets", lambda request: self._handle(request, "post", self._create)),
+            web.delete("/x/2/tweets/{id}", lambda request: self._handle(request, "delete", self._delete)),
+            web.get("/x/2/tweets/{id}", lambda request: self._handle(request, "lookup", self._lookup)),
+            web.get("/x/2/users/me", lambda request: self._handle(request, "me", self._me)),
+            web.get("/x/2/users/{id}/tweets", lambda request: self._handle(request, "timeline", self._timeline)),
+            web.get("/x/2/users/{id}/mentions", lambda request: self._handle(request, "mentions", self._mentions)),
+            web.route("*", "/x/{rest:.*}", self._nowhere),
+        ]
+
+    async def _handle(self, request: web.Request, endpoint: str, work: Any) -> web.StreamResponse:  # noqa: ANN401 - one of the methods below
+        body = await request.read()
+        self._ledger.count("x", endpoint)
+        form = body.decode("utf-8", "replace") if request.content_type == "application/x-www-form-urlencoded" else ""
+        signed = Signed(
+            method=request.method,
+            url=str(request.url.with_query(None)),
+            path=request.rel_url.raw_path.removeprefix("/x"),
+            query=request.rel_url.raw_query_string,
+            authorization=request.headers.get("Authorization", ""),
+            form=form,
+        )
+        try:
+            account = self._keys.account_of(signed)
+        except NotSigned as reason:
+            self._ledger.refuse("x", endpoint, 401, str(reason))
+            return _json(401, Refusal(401, "Unauthorized").body)
+        window, within = self.limits.take(account.user_id, endpoint)
+        if not within:
+            self._ledger.refuse("x", endpoint, 429, "the window of fifteen minutes is used up", account.name)
+            return _json(429, _too_many(), window.headers)
+        dialect = Dialect(window)
+        write = endpoint in ("post", "delete")
+        fault = self._faults.pick("x", HTTP_KINDS, account.handle, write=write)
+        if fault:
+            self._ledger.trouble(f"x {endpoint} @{account.handle}: {fault.kind}")
+
+        async def accept() -> web.Response:
+            author = self._wall.author(account.user_id, account.handle, account.display_name)
+            try:
+                status, answer = work(request, body, author)
+            except Refusal as refusal:
+                self._ledger.refuse("x", endpoint, refusal.status, str(refusal), account.name)
+                return _json(refusal.status, refusal.body, window.headers)
+            self._ledger.version += write
+            return _json(status, answer, window.headers)
+
+        return await trouble.answer(request, fault, dialect, accept)
+
+    def _create(self, request: web.Request, raw: bytes, author: Author) -> tuple[int, dict[str, Any]]:
+        if request.content_type != "application/json":
+            raise Refusal(400, "The body must be application/json.", type=INVALID)
+        try:
+            body = json.loads(raw)
+        except ValueError as error:
+            raise Refusal(400, "The body is not valid JSON.", type=INVALID) from error
+        if wrong := contract.complaints(body):
+            errors = [{"parameters": {}, "message": complaint} for complaint in wrong]
+            raise Refusal(400, "One or more parameters to your request was invalid: " + "; ".join(wrong), type=INVALID, errors=errors)
+        for missing in ("media", "poll", "edit_options", "geo", "community_id"):
+            if missing in body:
+                raise Refusal(400, f"This simulator does not play {missing}.", type=INVALID)
+        text = body.get("text", "")
+        self._check_text(text)
+        reply = body.get("reply", {}).get("in_reply_to_tweet_id")
+        if reply:
+            self._check_reply(author, reply)
+        quoted = body.get("quote_tweet_id")
+        if quoted and (quoted not in self._wall.posts or self._wall.posts[quoted].deleted):
+            raise Refusal(403, "You attempted to quote a Tweet that is deleted or not visible to you.")
+        if self._wall.is_repeat(author, text):
+            raise Refusal(403, DUPLICATE)
+        post = self._wall.add(author, text, reply, quoted)
+        return 201, {"data": {"id": post.id, "text": post.shown, "edit_history_tweet_ids": [post.id]}}
+
+    def _check_text(self, text: str) -> None:
+        if not text.strip():
+            raise Refusal(400, "The text is empty.", type=INVALID)
+        if weights.has_forbidden(text):
+            raise Refusal(400, "The text holds a character that is not allowed.", type=INVALID)
+        if (weight := weights.length(text.strip())) > weights.GREATEST:
+            raise Refusal(400, f"The text is too long: {weight} of at most {weights.GREATEST}.", type=INVALID)
+
+    def _check_reply(self, author: Author, number: str) -> None:
+        parent = self._wall.posts.get(number)
+        if parent is None or parent.deleted:
+            raise Refusal(403, "You attempted to reply to a Tweet that is deleted or not visible to you.")
+        rules = self._settings[author.user_id]
+        own = parent.author.user_id == author.user_id
+        if (own and not rules.self_replies) or (not own and rules.summoned_only and not self._wall.summons(parent, author)):
+            raise Refusal(403, "You are not permitted to reply: the author has not mentioned or quoted your account.")
+
+    def _delete(self, request: web.Request, _body: bytes, author: Author) -> tuple[int, dict[str, Any]]:
+        number = _id(request)
+        post = self._wall.posts.get(number)
+        if post is None or post.deleted:
+            raise Refusal(404, f"Could not find tweet with id: [{number}].", type=NOT_FOUND, resource_type="tweet", resource_id=number)
+        if post.author.user_id != author.user_id:
+            raise Refusal(403, "You are not authorized to delete this Tweet.")
+        post.deleted = True
+        return 200, {"data": {"deleted": True}}
+
+    def _lookup(self, request: web.Request, _body: bytes, _author: Author) -> tuple[int, dict[str, Any]]:
+        number = _id(request)
+        post = self._wall.posts.get(number)
+        if post is None or post.deleted:
+            problem = Refusal(
+                404, f"Could not find tweet with id: [{number}].", type=NOT_FOUND, resource_type="tweet",
+                resource_id=number, parameter="id", value=number,
+            ).body  # fmt: skip
+            del problem["status"]
+            return 200, {"errors": [problem]}
+        return 200, {"data": views.post(post, views.fields(request.query), self._wall)}
+
+    def _me(self, _request: web.Request, _body: bytes, author: Author) -> tuple[int, dict[str, Any]]:
+        return 200, {"data": views.user(author)}
+
+    def _timeline(self, request: web.Request, _body: bytes, _author: Author) -> tuple[int, dict[str, Any]]:
+        return self._page(request, self._wall.by(_id(request)))
+
+    def _mentions(self, request: web.Request, _body: bytes, _author: Author) -> tuple[int, dict[str, Any]]:
+        about = self._wall.authors.get(_id(request))
+        return self._page(request, self._wall.mentioning(about) if about else [])
+
+    def _page(self, request: web.Request, posts: list[Any]) -> tuple[int, dict[str, Any]]:
+        try:
+            return 200, views.page(posts, request.query, self._wall)
+        except views.BadQuery as error:
+            raise Refusal(400, f"One or more parameters to your request was invalid: {error}.", type=INVALID) from error
+
+    async def _nowhere(self, request: web.Request) -> web.Response:
+        self._ledger.refuse("x", f"{request.method} {request.path}", 404, "no such address")
+        return _json(404, Refusal(404, "There is nothing at this address.").body)
+
+
+class Dialect:
+    """X's way of wording the switched-on faults."""
+
+    def __init__(self, window: Window) -> None:
+        """Speak with the headers of this window."""
+        self._window = window
+
+    def busy(self, seconds: float) -> web.Response:
+        """429 with the moment to come back."""
+        headers = {"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(time.time() + seconds + 0.999))}
+        return _json(429, _too_many(), self._window.headers | headers)
+
+    def broken(self) -> web.Response:
+        """503, the way an overloaded X looks."""
+        problem = {"title": "Service Unavailable", "detail": "Service Unavailable", "type": "about:blank", "status": 503}
+        return _json(503, problem, self._window.headers)
+
+    def unknown_keys(self) -> web.Response:
+        """401."""
+        return _json(401, Refusal(401, "Unauthorized").body)
+
+    def not_allowed(self) -> web.Response:
+        """403 that is no duplicate."""
+        return _json(403, Refusal(403, "You are not permitted to perform this action.").body, self._window.headers)
+
+
+def _too_many() -> dict[str, Any]:
+    return {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
+
+
+def _id(request: web.Request) -> str:
+    number = request.match_info["id"]
+    if not _ID.fullmatch(number):
+        raise Refusal(400, f"The id [{number}] is not one to nineteen digits.", type=INVALID)
+    return number
+
+
+def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> web.Response:
+    kind = "application/json" if status < 400 else "application/problem+json"
+    return web.json_response(body, status=status, headers=headers, content_type=kind)

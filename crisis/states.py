@@ -1,0 +1,147 @@
+"""Every state of the project, what each one means, and the moves that are allowed. Pure data and one check.
+
+A move that is not in a table is refused: nothing is guessed, and a final state is final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+
+class Mode(StrEnum):
+    """Fixed when an incident is born, and part of every key below it."""
+
+    LIVE = "live"
+    DRILL = "drill"
+
+
+class Role(StrEnum):
+    """What a user may do in a unit. Each is a right of its own; one person may hold several."""
+
+    VIEWER = "viewer"  # see
+    TRIAGER = "triager"  # answer the public
+    OFFICER = "officer"  # open incidents, release
+    APPROVER = "approver"  # sign off playbooks, approve broadcasts
+    ADMINISTRATOR = "administrator"  # people, users, accounts
+
+
+class BroadcastState(StrEnum):
+    DRAFT = "draft"  # being filled in; nothing is frozen
+    SUBMITTED = "submitted"  # frozen, waiting for a second person
+    APPROVED = "approved"  # a second person said yes; not yet let go
+    RELEASED = "released"  # deliveries exist; the senders are at it
+    CLOSED = "closed"  # every delivery is final
+    STOPPED = "stopped"  # what was still queued was cancelled; what left is never claimed to be recalled
+    REJECTED = "rejected"  # a second person said no
+
+
+BROADCAST_MOVES: Mapping[BroadcastState, frozenset[BroadcastState]] = {
+    BroadcastState.DRAFT: frozenset({BroadcastState.SUBMITTED, BroadcastState.RELEASED}),
+    BroadcastState.SUBMITTED: frozenset(
+        # released straight from submitted: break-glass
+        {BroadcastState.DRAFT, BroadcastState.REJECTED, BroadcastState.APPROVED, BroadcastState.RELEASED}
+    ),
+    BroadcastState.APPROVED: frozenset({BroadcastState.DRAFT, BroadcastState.RELEASED}),
+    BroadcastState.RELEASED: frozenset({BroadcastState.STOPPED, BroadcastState.CLOSED}),
+    BroadcastState.CLOSED: frozenset(),
+    BroadcastState.STOPPED: frozenset(),
+    BroadcastState.REJECTED: frozenset(),
+}
+
+
+class Purpose(StrEnum):
+    """Why a broadcast exists. Only a statement is for anybody but ourselves."""
+
+    STATEMENT = "statement"  # from a playbook, to the public or to groups
+    SELF_TEST = "self_test"  # the same text to the officer's own phone and mailbox
+    NOTICE = "notice"  # the system telling its own users something: an approval waits, an account is paused
+
+
+class DeliveryState(StrEnum):
+    QUEUED = "queued"  # may leave when it is due
+    SENDING = "sending"  # claimed by a sender until its lease runs out
+    ACCEPTED = "accepted"  # the provider took it
+    DELIVERED = "delivered"  # the provider says it arrived
+    FAILED = "failed"  # never, with the provider's words
+    UNCERTAIN = "uncertain"  # it may have left; being found out
+    EXPIRED = "expired"  # too old when its turn came
+    CANCELLED = "cancelled"  # stopped before it left
+    SUPPRESSED = "suppressed"  # the receiver has said stop
+
+
+DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.QUEUED: frozenset(
+        {
+            DeliveryState.SENDING,
+            DeliveryState.EXPIRED,
+            DeliveryState.CANCELLED,
+            DeliveryState.SUPPRESSED,
+        }
+    ),
+    DeliveryState.SENDING: frozenset(
+        {
+            DeliveryState.QUEUED,
+            DeliveryState.ACCEPTED,
+            DeliveryState.DELIVERED,
+            DeliveryState.FAILED,
+            DeliveryState.UNCERTAIN,
+            DeliveryState.SUPPRESSED,
+            DeliveryState.CANCELLED,
+            DeliveryState.EXPIRED,
+        }
+    ),
+    DeliveryState.UNCERTAIN: frozenset(
+        {DeliveryState.QUEUED, DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.FAILED}
+    ),
+    DeliveryState.ACCEPTED: frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED}),
+    # Failed is left only when a person presses "retry what failed"; delivered never.
+    DeliveryState.FAILED: frozenset({DeliveryState.QUEUED}),
+    DeliveryState.DELIVERED: frozenset(),
+    DeliveryState.EXPIRED: frozenset(),
+    DeliveryState.CANCELLED: frozenset(),
+    DeliveryState.SUPPRESSED: frozenset(),
+}
+
+OPEN = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNCERTAIN})
+"""Something is still to happen with us."""
+
+REACHED = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNCERTAIN, DeliveryState.SENDING})
+"""The receiver got it or may have got it: a follow-up goes to these."""
+
+
+class Outcome(StrEnum):
+    """How one attempt ended."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    MISCONFIGURED = "misconfigured"
+    UNCERTAIN = "uncertain"
+    GIVEN_BACK = "given_back"  # claimed and handed back unspoken: the sender was told to stop
+
+
+class InboundState(StrEnum):
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+class NotAllowed(Exception):
+    """A move that the tables do not know. `say` is for people."""
+
+    def __init__(self, say: str) -> None:
+        super().__init__(say)
+        self.say = say
+
+
+S = TypeVar("S", bound=StrEnum)
+
+
+def check_move(moves: Mapping[S, frozenset[S]], old: S, new: S) -> None:
+    """Raise `NotAllowed` unless `old` may become `new`."""
+    if new not in moves[old]:
+        raise NotAllowed(f"{old} cannot become {new}")
