@@ -45,7 +45,7 @@ BROADCAST_MOVES: Mapping[BroadcastState, frozenset[BroadcastState]] = {
     ),
     BroadcastState.APPROVED: frozenset({BroadcastState.DRAFT, BroadcastState.RELEASED}),
     BroadcastState.RELEASED: frozenset({BroadcastState.STOPPED, BroadcastState.CLOSED}),
-    BroadcastState.CLOSED: frozenset(),
+    BroadcastState.CLOSED: frozenset({BroadcastState.RELEASED}),  # "retry what failed" gives it work again
     BroadcastState.STOPPED: frozenset(),
     BroadcastState.REJECTED: frozenset(),
 }
@@ -75,6 +75,9 @@ DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.QUEUED: frozenset(
         {
             DeliveryState.SENDING,
+            # a receipt proves that an earlier attempt, believed lost, got through
+            DeliveryState.ACCEPTED,
+            DeliveryState.DELIVERED,
             DeliveryState.EXPIRED,
             DeliveryState.CANCELLED,
             DeliveryState.SUPPRESSED,

@@ -57,9 +57,11 @@ class Delivery(Base):
 
     state: Mapped[DeliveryState] = mapped_column(words(DeliveryState), default=DeliveryState.QUEUED)
     priority: Mapped[int] = mapped_column(default=5)
-    due_at: Mapped[datetime] = mapped_column(default=utcnow)  # not before; for uncertain: when to look next
+    # Not before; for an uncertain one, when to look next; None: nobody looks by itself, a person decides.
+    due_at: Mapped[datetime | None] = mapped_column(default=utcnow)
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    looks: Mapped[int] = mapped_column(default=0)  # how often we looked whether the last attempt got through
     first_attempt_at: Mapped[datetime | None]
     provider_id: Mapped[str | None] = mapped_column(String(200))
     url: Mapped[str | None] = mapped_column(String(500))
@@ -80,7 +82,7 @@ class Attempt(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     delivery_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delivery.id"))
     number: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(10), default="send")  # send | find1, find2 ...: looked whether it is there
+    kind: Mapped[str] = mapped_column(String(10), default="send")  # send | look1, look2 ...: is it there?
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime] = mapped_column(default=utcnow)
     outcome: Mapped[Outcome] = mapped_column(words(Outcome))

@@ -1,0 +1,88 @@
+"""What a person decides about deliveries: an uncertain one is there or is sent again; failed ones are tried again."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from crisis import audit
+from crisis.actor import Actor
+from crisis.models import Account, Broadcast, Delivery, Incident, utcnow
+from crisis.queues import wake
+from crisis.sending.tally import Moves
+from crisis.states import BroadcastState, DeliveryState, NotAllowed, Role
+
+
+def it_is_there(session: Session, actor: Actor, delivery: Delivery) -> None:
+    """A person saw it at the provider: accepted."""
+    _decide(session, actor, delivery, DeliveryState.ACCEPTED, "delivery.seen", "a person saw it there")
+
+
+def send_again(session: Session, actor: Actor, delivery: Delivery) -> None:
+    """A person looked and it is not there: queued again."""
+    _decide(session, actor, delivery, DeliveryState.QUEUED, "delivery.repeated", "a person saw that it is not there")
+
+
+def _decide(session: Session, actor: Actor, delivery: Delivery, new: DeliveryState, act: str, say: str) -> None:
+    if delivery.state is not DeliveryState.UNCERTAIN:
+        raise NotAllowed("it is no longer uncertain; look again")
+    broadcast, incident = _where(session, delivery.broadcast_id)
+    actor.demand(Role.OFFICER, incident.unit_id)
+    moves = Moves()
+    moves.move(delivery.broadcast_id, delivery.account_id, delivery.state, new)
+    delivery.state, delivery.say, delivery.due_at, delivery.changed_at = new, say, utcnow(), utcnow()
+    moves.write(session)
+    if new is DeliveryState.QUEUED:
+        wake(session, broadcast.mode, [delivery.account_id])
+    audit.record(session, actor, act, f"delivery:{delivery.id}", unit_id=incident.unit_id)
+
+
+def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: Account) -> int:
+    """Queue again what failed on one account, and only that. Returns how many."""
+    _, incident = _where(session, broadcast.id)
+    actor.demand(Role.OFFICER, incident.unit_id)
+    if broadcast.state not in (BroadcastState.RELEASED, BroadcastState.CLOSED):
+        raise NotAllowed("the broadcast was stopped; release a new one")
+    now = utcnow()
+    if broadcast.expires_at is not None and broadcast.expires_at <= now:
+        raise NotAllowed("the broadcast is too old to be sent; release a new one")
+    count = session.execute(
+        update(Delivery)
+        .where(
+            Delivery.broadcast_id == broadcast.id,
+            Delivery.account_id == account.id,
+            Delivery.state == DeliveryState.FAILED,
+        )
+        .values(state=DeliveryState.QUEUED, due_at=now, first_attempt_at=None, changed_at=now)
+        .execution_options(synchronize_session=False)
+    ).rowcount
+    if count:
+        moves = Moves()
+        moves.move(broadcast.id, account.id, DeliveryState.FAILED, DeliveryState.QUEUED, count)
+        moves.write(session)
+        # A closed broadcast has something to do again.
+        broadcast.state, broadcast.ended_at = BroadcastState.RELEASED, None
+        wake(session, broadcast.mode, [account.id])
+        audit.record(
+            session,
+            actor,
+            "broadcast.retried",
+            f"broadcast:{broadcast.id}",
+            unit_id=incident.unit_id,
+            details={"account": account.key, "deliveries": count},
+        )
+    return count
+
+
+def _where(session: Session, broadcast_id: uuid.UUID) -> tuple[Broadcast, Incident]:
+    return (
+        session.execute(
+            select(Broadcast, Incident)
+            .join(Incident, Incident.id == Broadcast.incident_id)
+            .where(Broadcast.id == broadcast_id)
+        )
+        .tuples()
+        .one()
+    )

@@ -1,0 +1,108 @@
+"""Finding what everybody else forgot: lost claims, messages too old to send, accounts with work that nobody is doing.
+
+Run by the clock each second. Everything here is safe to run twice and on several machines at once.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, insert, literal_column, or_, select, update
+from sqlalchemy.orm import Session
+
+from crisis.models import Account, Attempt, Broadcast, Delivery, Tally
+from crisis.sending.record import attempt_lost
+from crisis.sending.tally import Moves
+from crisis.states import OPEN, BroadcastState, DeliveryState, Mode
+
+CHUNK = 2000
+
+
+def lost_claims(session: Session, now: datetime) -> int:
+    """Deliveries whose sender went away in the call become uncertain: it may have spoken. Returns how many."""
+    rows = session.execute(
+        select(Delivery)
+        .where(literal_column("delivery.state") == literal_column("'sending'"), Delivery.lease_until < now)
+        .limit(CHUNK)
+        .with_for_update(skip_locked=True)
+    ).scalars()
+    moves, attempts, accounts = Moves(), [], set()
+    for row in rows:
+        moves.move(row.broadcast_id, row.account_id, row.state, DeliveryState.UNCERTAIN)
+        attempts.append(attempt_lost(row.id, row.attempts, row.changed_at, now))
+        row.state, row.lease_until, row.due_at, row.looks = DeliveryState.UNCERTAIN, None, now, 0
+        row.code, row.say, row.changed_at = "lost", "the sender went away during the call", now
+        accounts.add(row.account_id)
+    if attempts:
+        session.execute(insert(Attempt), attempts)
+        moves.write(session)
+    return len(attempts)
+
+
+def too_old(session: Session, now: datetime) -> int:
+    """Queued deliveries of broadcasts past their time expire: too old is not sent. Returns how many."""
+    expired = session.scalars(
+        select(Broadcast.id).where(Broadcast.state == BroadcastState.RELEASED, Broadcast.expires_at <= now)
+    ).all()
+    return end_queued(session, expired, DeliveryState.EXPIRED, "too old when its turn came", now)
+
+
+def end_queued(
+    session: Session, broadcast_ids: Iterable[uuid.UUID], state: DeliveryState, say: str, now: datetime
+) -> int:
+    """Everything still queued of these broadcasts ends in `state`, at once. Returns how many."""
+    moves, count = Moves(), 0
+    for broadcast_id in broadcast_ids:
+        ended = session.execute(
+            update(Delivery)
+            .where(Delivery.broadcast_id == broadcast_id, Delivery.state == DeliveryState.QUEUED)
+            .values(state=state, say=say, changed_at=now)
+            .returning(Delivery.account_id)
+            .execution_options(synchronize_session=False)
+        ).scalars()
+        for account_id in ended:
+            moves.move(broadcast_id, account_id, DeliveryState.QUEUED, state)
+            count += 1
+    moves.write(session)
+    return count
+
+
+def finished(session: Session, now: datetime) -> int:
+    """Released broadcasts with nothing left to do are closed. Returns how many."""
+    open_left = exists().where(Tally.broadcast_id == Broadcast.id, Tally.state.in_(OPEN), Tally.count > 0)
+    return session.execute(
+        update(Broadcast)
+        .where(
+            Broadcast.state == BroadcastState.RELEASED,
+            Broadcast.leaves_at < now,
+            ~open_left,
+        )
+        .values(state=BroadcastState.CLOSED, ended_at=now)
+        .execution_options(synchronize_session=False)
+    ).rowcount
+
+
+def idle_with_work(session: Session, mode: Mode, now: datetime, *, overdue: timedelta = timedelta(0)) -> list[uuid.UUID]:
+    """Accounts of `mode` that have something due since `overdue`, may speak, and that nobody is draining."""
+    due = exists().where(
+        Delivery.account_id == Account.id,
+        or_(
+            literal_column("delivery.state") == literal_column("'queued'"),
+            literal_column("delivery.state") == literal_column("'uncertain'"),
+        ),
+        Delivery.due_at <= now - overdue,
+    )
+    return list(
+        session.scalars(
+            select(Account.id).where(
+                Account.mode == mode,
+                Account.active,
+                Account.paused_reason.is_(None),
+                or_(Account.free_at.is_(None), Account.free_at <= now),
+                or_(Account.lease_until.is_(None), Account.lease_until < now),
+                due,
+            )
+        )
+    )
