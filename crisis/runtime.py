@@ -17,7 +17,7 @@ from crisis.channels.base import Channel
 from crisis.channels.registry import KINDS, OPTIONS, Opening
 from crisis.db import Database
 from crisis.models import Account, Unit
-from crisis.playbooks.read import PlaybookReader
+from crisis.playbooks.read import PlaybookFolder
 from crisis.seal import Seal
 from crisis.settings import AccountSettings, Settings, SettingsError
 from crisis.settings import read as read_settings
@@ -31,7 +31,7 @@ class Runtime:
     settings: Settings
     database: Database
     wakeups: queues.Wakeups
-    playbooks: PlaybookReader
+    playbooks: PlaybookFolder
     seal: Seal
 
     def open_channels(self, mode: Mode) -> dict[uuid.UUID, Channel]:
@@ -50,13 +50,13 @@ class Runtime:
         return KINDS[account.channel].open(
             Opening(
                 key=account.key,
-                organisation=unit.name,
+                unit=unit.name,
                 mode=account.mode,
                 languages=account.languages,
                 options=account.options,
                 public_url=self.settings.console.public_url,
                 data_dir=self.settings.data_dir,
-                zone=unit.zone,
+                zone=unit.tz,
             )
         )
 
@@ -84,7 +84,7 @@ def start(settings: Settings) -> Runtime:
         settings=settings,
         database=database,
         wakeups=wakeups,
-        playbooks=PlaybookReader(settings.playbooks_dir),
+        playbooks=PlaybookFolder(settings.playbooks_dir),
         seal=Seal(settings.console.secret_key.reveal()),
     )
     with database.writing() as session:

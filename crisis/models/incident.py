@@ -49,11 +49,14 @@ class Broadcast(Base):
         UniqueConstraint("id", "mode"),
         ForeignKeyConstraint(["incident_id", "mode"], ["incident.id", "incident.mode"]),
         CheckConstraint("released_at IS NULL OR digest IS NOT NULL", name="released_is_frozen"),
+        # Only what the system tells its own users may stand outside an incident.
+        CheckConstraint("incident_id IS NOT NULL OR purpose = 'notice'", name="statement_has_incident"),
         Index("ix_broadcast_incident", "incident_id", "created_at"),
         Index("ix_broadcast_state", "state"),
     )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
-    incident_id: Mapped[uuid.UUID]
+    incident_id: Mapped[uuid.UUID | None]
+    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"))
     mode: Mapped[Mode] = mapped_column(words(Mode))
     purpose: Mapped[Purpose] = mapped_column(words(Purpose), default=Purpose.STATEMENT)
     state: Mapped[BroadcastState] = mapped_column(words(BroadcastState), default=BroadcastState.DRAFT)
@@ -86,7 +89,8 @@ class Broadcast(Base):
     leaves_at: Mapped[datetime | None]  # released_at and the countdown: nothing leaves before
     ended_at: Mapped[datetime | None]  # closed or stopped
 
-    incident: Mapped[Incident] = relationship()
+    incident: Mapped[Incident | None] = relationship()
+    unit: Mapped[Unit] = relationship()
     texts: Mapped[list[BroadcastText]] = relationship(back_populates="broadcast", cascade="all, delete-orphan")
     approvals: Mapped[list[Approval]] = relationship(back_populates="broadcast", order_by="Approval.at")
     creator: Mapped[User | None] = relationship(foreign_keys=[created_by])

@@ -205,8 +205,8 @@ def _outgoing(
         broadcast.id: (broadcast, incident, name)
         for broadcast, incident, name in session.execute(
             select(Broadcast, Incident, Unit.name)
-            .join(Incident, Incident.id == Broadcast.incident_id)
-            .join(Unit, Unit.id == Incident.unit_id)
+            .outerjoin(Incident, Incident.id == Broadcast.incident_id)  # a notice may have none
+            .join(Unit, Unit.id == Broadcast.unit_id)
             .where(Broadcast.id.in_({row.broadcast_id for row in deliveries}))
         ).tuples()
     }
@@ -225,8 +225,8 @@ def _outgoing(
             title=text.title,
             mode=broadcast.mode.value,
             phase=broadcast.phase,
-            incident_id=incident.id.hex,
-            incident_title=incident.title,
+            incident_id=incident.id.hex if incident else "",
+            incident_title=incident.title if incident else "",
             organisation=organisation,
             released_at=broadcast.released_at,
             expires_at=broadcast.expires_at,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
-from crisis.models import Account, Broadcast, Delivery, Incident, utcnow
+from crisis.models import Account, Broadcast, Delivery, utcnow
 from crisis.queues import wake
 from crisis.sending.tally import Moves
 from crisis.states import BroadcastState, DeliveryState, NotAllowed, Role
@@ -28,21 +28,20 @@ def send_again(session: Session, actor: Actor, delivery: Delivery) -> None:
 def _decide(session: Session, actor: Actor, delivery: Delivery, new: DeliveryState, act: str, say: str) -> None:
     if delivery.state is not DeliveryState.UNCERTAIN:
         raise NotAllowed("it is no longer uncertain; look again")
-    broadcast, incident = _where(session, delivery.broadcast_id)
-    actor.demand(Role.OFFICER, incident.unit_id)
+    broadcast = _broadcast(session, delivery.broadcast_id)
+    actor.demand(Role.OFFICER, broadcast.unit_id)
     moves = Moves()
     moves.move(delivery.broadcast_id, delivery.account_id, delivery.state, new)
     delivery.state, delivery.say, delivery.due_at, delivery.changed_at = new, say, utcnow(), utcnow()
     moves.write(session)
     if new is DeliveryState.QUEUED:
         wake(session, broadcast.mode, [delivery.account_id])
-    audit.record(session, actor, act, f"delivery:{delivery.id}", unit_id=incident.unit_id)
+    audit.record(session, actor, act, f"delivery:{delivery.id}", unit_id=broadcast.unit_id)
 
 
 def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: Account) -> int:
     """Queue again what failed on one account, and only that. Returns how many."""
-    _, incident = _where(session, broadcast.id)
-    actor.demand(Role.OFFICER, incident.unit_id)
+    actor.demand(Role.OFFICER, broadcast.unit_id)
     if broadcast.state not in (BroadcastState.RELEASED, BroadcastState.CLOSED):
         raise NotAllowed("the broadcast was stopped; release a new one")
     now = utcnow()
@@ -70,19 +69,11 @@ def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: 
             actor,
             "broadcast.retried",
             f"broadcast:{broadcast.id}",
-            unit_id=incident.unit_id,
+            unit_id=broadcast.unit_id,
             details={"account": account.key, "deliveries": count},
         )
     return count
 
 
-def _where(session: Session, broadcast_id: uuid.UUID) -> tuple[Broadcast, Incident]:
-    return (
-        session.execute(
-            select(Broadcast, Incident)
-            .join(Incident, Incident.id == Broadcast.incident_id)
-            .where(Broadcast.id == broadcast_id)
-        )
-        .tuples()
-        .one()
-    )
+def _broadcast(session: Session, broadcast_id: uuid.UUID) -> Broadcast:
+    return session.scalars(select(Broadcast).where(Broadcast.id == broadcast_id)).one()

@@ -1,0 +1,127 @@
+"""The words of a broadcast: a playbook message with its slots filled, per channel and language, exactly as they leave.
+
+The same function makes the preview and the frozen text, so what was seen is what is sent. Nothing is stored here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from crisis.channels.base import Facts, Size
+from crisis.channels.page import page_url
+from crisis.channels.registry import FACTS
+from crisis.models import Account, Broadcast
+from crisis.playbooks.fill import Rendered, Unfilled, Unwritten, as_drill, render
+from crisis.playbooks.playbook import Playbook
+from crisis.playbooks.slots import BadSlot, check_all
+from crisis.settings import LANGUAGES, Language, Settings
+from crisis.states import Mode
+
+ROUND_MINUTES = 5  # a promise of 04:12 sounds like a machine; 04:15 can be kept
+
+_UNREADABLE = frozenset("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One text as it leaves, and how much room it takes."""
+
+    channel: str
+    language: Language
+    title: str
+    text: str
+    size: Size
+    plain: str = ""  # without the exercise words: what an officer edits
+    edited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """All texts of a broadcast by channel and language, and everything that stands in the way of sending them."""
+
+    texts: Mapping[tuple[str, Language], Words] = field(default_factory=dict)
+    slot_errors: Mapping[str, BadSlot] = field(default_factory=dict)
+    problems: Sequence[str] = ()
+    next_update_at: datetime | None = None
+
+    @property
+    def ready(self) -> bool:
+        return not self.slot_errors and not self.problems and bool(self.texts)
+
+
+def compose(
+    settings: Settings, playbook: Playbook, broadcast: Broadcast, unit_key: str, channels: Iterable[str], now: datetime
+) -> Composed:
+    """Every channel in every language. Mistakes are gathered, not raised, so that a screen can show them all."""
+    message = playbook.messages[broadcast.message]
+    unit = settings.unit(unit_key)
+    next_update_at = promised(now, message.next_update_minutes)
+    texts: dict[tuple[str, Language], Words] = {}
+    slot_errors: dict[str, BadSlot] = {}
+    problems: list[str] = []
+    link = incident_link(settings, unit_key, broadcast.mode, broadcast.incident_id.hex if broadcast.incident_id else "")
+    for language in LANGUAGES:
+        values, errors = check_all(playbook, broadcast.message, broadcast.slots, language, unit.link_domains)
+        slot_errors.update(errors)
+        values["organisation"] = unit.name
+        if link:
+            values["link"] = link
+        if next_update_at is not None:
+            values["next_update"] = next_update_at.astimezone(unit.tz).strftime("%H:%M")
+        if errors:
+            continue
+        for channel in channels:
+            facts = FACTS[channel]
+            try:
+                rendered = render(playbook, broadcast.message, facts, language, values)
+            except Unfilled as unfilled:
+                problems.append(f"{facts.label}: no value for {', '.join(unfilled.names)}")
+                continue
+            except Unwritten as unwritten:
+                problems.append(str(unwritten))
+                continue
+            words = _finish(broadcast, facts, language, rendered)
+            if words.size.over:
+                problems.append(f"{facts.label}, {language}: {words.size.over} {words.size.unit} too many")
+            if _UNREADABLE & set(words.text):
+                problems.append(f"{facts.label}, {language}: invisible control characters in the text")
+            texts[channel, language] = words
+    return Composed(texts, slot_errors, tuple(dict.fromkeys(problems)), next_update_at)
+
+
+def _finish(broadcast: Broadcast, facts: Facts, language: Language, rendered: Rendered) -> Words:
+    """Put an officer's own edit in place of the playbook's words, and the exercise words around a drill."""
+    edit = broadcast.edits.get(facts.name, {}).get(language)
+    edited = edit is not None and edit.strip() != rendered.text.strip()
+    if edited:
+        rendered = Rendered(rendered.title, edit.strip())
+    plain = rendered.text
+    if broadcast.mode is Mode.DRILL:
+        rendered = as_drill(rendered, language, facts.form)
+    size = facts.measure(rendered.text)
+    return Words(facts.name, language, rendered.title, rendered.text, size, plain=plain, edited=edited)
+
+
+def promised(now: datetime, minutes: int) -> datetime | None:
+    """When the next update is promised: `minutes` from now, rounded up to a time people say; None for no promise."""
+    if minutes == 0:
+        return None
+    exact = now + timedelta(minutes=minutes)
+    step = timedelta(minutes=ROUND_MINUTES)
+    whole = exact.replace(minute=0, second=0, microsecond=0)
+    return whole + -(-(exact - whole) // step) * step
+
+
+def incident_link(settings: Settings, unit_key: str, mode: Mode, incident_id: str) -> str:
+    """The address of the incident's own page in the unit; empty when the unit has no page account of that mode."""
+    for account in settings.accounts:
+        if account.unit == unit_key and account.channel == "page" and account.mode == mode and account.options:
+            return page_url(account.options.public_url, incident_id)
+    return ""
+
+
+def channels_of(accounts: Iterable[Account]) -> list[str]:
+    """The channels of some accounts, each once, in order."""
+    return list(dict.fromkeys(account.channel for account in accounts))

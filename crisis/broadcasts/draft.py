@@ -1,0 +1,141 @@
+"""Making and changing a draft: which message, which accounts, which audiences, what is in the slots.
+
+Nothing here can leave: a draft has no frozen text and no deliveries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crisis import audit
+from crisis.actor import Actor
+from crisis.models import Account, Broadcast, Incident
+from crisis.playbooks.playbook import Playbook
+from crisis.settings import LANGUAGES
+from crisis.states import BroadcastState, NotAllowed, Purpose, Role
+
+
+def start(session: Session, actor: Actor, incident: Incident, playbook: Playbook, message_key: str) -> Broadcast:
+    """A draft of one playbook message with the playbook's own channels and audiences."""
+    _incident_is_open(actor, incident)
+    message = playbook.messages[message_key]
+    broadcast = Broadcast(
+        incident_id=incident.id,
+        unit_id=incident.unit_id,
+        mode=incident.mode,
+        purpose=Purpose.STATEMENT,
+        playbook=playbook.id,
+        message=message_key,
+        phase=message.phase,
+        audiences=list(message.audiences),
+        accounts=[account.key for account in usable_accounts(session, incident) if account.channel in message.channels],
+        authority="dual",  # until release decides
+        created_by=actor.user_id,
+    )
+    session.add(broadcast)
+    session.flush()
+    _record(session, actor, "broadcast.drafted", broadcast, {"playbook": playbook.id, "message": message_key})
+    return broadcast
+
+
+def follow(
+    session: Session, actor: Actor, original: Broadcast, incident: Incident, playbook: Playbook, message_key: str
+) -> Broadcast:
+    """An update, correction or all-clear of `original`, filled from it; it goes to exactly those who got it."""
+    if original.state not in (BroadcastState.RELEASED, BroadcastState.CLOSED, BroadcastState.STOPPED):
+        raise NotAllowed("only what has been released can be followed up")
+    if original.purpose is not Purpose.STATEMENT:
+        raise NotAllowed("a test or a notice has no follow-up")
+    broadcast = start(session, actor, incident, playbook, message_key)
+    used = playbook.slots_of(message_key)
+    broadcast.follows_id = original.id
+    broadcast.slots = {name: value for name, value in original.slots.items() if name in used}
+    broadcast.audiences = list(original.audiences)
+    broadcast.accounts = [key for key in original.accounts if key in set(broadcast.accounts)]
+    return broadcast
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    broadcast: Broadcast,
+    incident: Incident,
+    playbook: Playbook,
+    *,
+    slots: Mapping[str, str] | None = None,
+    accounts: Sequence[str] | None = None,
+    audiences: Sequence[str] | None = None,
+    edits: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """Fill in a draft. What is not given stays. Values are checked when they are composed, so half a form can be kept.
+
+    Raises `NotAllowed` when the broadcast is no draft, or names an account the incident may not use.
+    """
+    _incident_is_open(actor, incident)
+    if broadcast.state is not BroadcastState.DRAFT:
+        raise NotAllowed("this is frozen; only a draft can be changed")
+    if slots is not None:
+        known = playbook.slots_of(broadcast.message)
+        broadcast.slots = {name: str(value)[:500] for name, value in slots.items() if name in known}
+    if accounts is not None:
+        usable = [account.key for account in usable_accounts(session, incident)]
+        if strange := set(accounts) - set(usable):
+            raise NotAllowed(f"this incident has no account {', '.join(sorted(strange))}")
+        broadcast.accounts = [key for key in usable if key in set(accounts)]
+    if audiences is not None and broadcast.follows_id is None:
+        broadcast.audiences = list(dict.fromkeys(audiences))
+    if edits is not None:
+        broadcast.edits = {
+            channel: {language: text for language, text in texts.items() if language in LANGUAGES and text.strip()}
+            for channel, texts in edits.items()
+        }
+
+
+def discard(session: Session, actor: Actor, broadcast: Broadcast) -> None:
+    """Throw a draft away."""
+    actor.demand(Role.OFFICER, broadcast.unit_id)
+    if broadcast.state is not BroadcastState.DRAFT or broadcast.approvals:
+        raise NotAllowed("only a draft that nobody has judged can be thrown away")
+    _record(session, actor, "broadcast.discarded", broadcast, {})
+    session.delete(broadcast)
+
+
+def usable_accounts(session: Session, incident: Incident) -> list[Account]:
+    """The accounts of the incident's unit and mode, in a steady order."""
+    return list(
+        session.scalars(
+            select(Account)
+            .where(Account.unit_id == incident.unit_id, Account.mode == incident.mode, Account.active)
+            .order_by(Account.key)
+        )
+    )
+
+
+def chosen_accounts(session: Session, broadcast: Broadcast) -> list[Account]:
+    """The accounts a broadcast names, in its order; those that are gone or of another mode are left out."""
+    rows = {
+        account.key: account
+        for account in session.scalars(
+            select(Account).where(
+                Account.key.in_(broadcast.accounts),
+                Account.mode == broadcast.mode,
+                Account.unit_id == broadcast.unit_id,
+                Account.active,
+            )
+        )
+    }
+    return [rows[key] for key in broadcast.accounts if key in rows]
+
+
+def _incident_is_open(actor: Actor, incident: Incident) -> None:
+    actor.demand(Role.OFFICER, incident.unit_id)
+    if incident.closed_at is not None:
+        raise NotAllowed("the incident is closed; open a new one")
+
+
+def _record(session: Session, actor: Actor, act: str, broadcast: Broadcast, details: dict[str, Any]) -> None:
+    audit.record(session, actor, act, f"broadcast:{broadcast.id}", unit_id=broadcast.unit_id, details=details)

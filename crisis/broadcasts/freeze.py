@@ -1,0 +1,101 @@
+"""Freezing a broadcast: from here on the words, the receivers and the time limit are fixed, and a digest names them.
+
+The approver reads what is frozen, the senders send what is frozen, and the digest in both proves it is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crisis.broadcasts import authority
+from crisis.broadcasts.compose import Composed, channels_of, compose
+from crisis.broadcasts.draft import chosen_accounts
+from crisis.models import Broadcast, BroadcastText
+from crisis.playbooks.playbook import Playbook
+from crisis.settings import Settings
+from crisis.states import BroadcastState, NotAllowed
+
+# Lower leaves first.
+NOTICE_PRIORITY, FIRST_PRIORITY, CORRECTION_PRIORITY, USUAL_PRIORITY = 0, 1, 2, 5
+
+
+class NotReady(NotAllowed):
+    """The draft cannot be sent as it is; `composed` says why, field by field."""
+
+    def __init__(self, composed: Composed, say: str) -> None:
+        super().__init__(say)
+        self.composed = composed
+
+
+def freeze(
+    session: Session, broadcast: Broadcast, settings: Settings, playbook: Playbook, now: datetime
+) -> authority.Authority:
+    """Store the texts and their digest, decide the authority and the time limit. Returns what releasing it needs.
+
+    Raises `NotReady` when a slot is wrong, a text does not fit or nobody would get it.
+    """
+    if broadcast.state is not BroadcastState.DRAFT:
+        raise NotAllowed("this is frozen already")
+    unit = settings.unit(broadcast.unit.key)
+    accounts = chosen_accounts(session, broadcast)
+    if not accounts:
+        raise NotReady(Composed(), "choose at least one channel")
+    composed = compose(settings, playbook, broadcast, unit.key, channels_of(accounts), now)
+    if not composed.ready:
+        problems = [*composed.problems, *(f"{name}: {bad.say}" for name, bad in composed.slot_errors.items())]
+        raise NotReady(composed, "; ".join(problems) or "there is nothing to send")
+    edited = any(words.edited for words in composed.texts.values())
+    needs = authority.needed_for(session, broadcast, unit, playbook, now, edited=edited)
+    broadcast.texts = [
+        BroadcastText(channel=words.channel, language=words.language, title=words.title[:200], text=words.text)
+        for words in composed.texts.values()
+    ]
+    broadcast.accounts = [account.key for account in accounts]
+    broadcast.authority, broadcast.authority_reason = needs.needs, needs.why
+    broadcast.expires_at = now + timedelta(minutes=playbook.messages[broadcast.message].sendable_minutes)
+    broadcast.next_update_at = composed.next_update_at
+    broadcast.priority = priority(session, broadcast)
+    broadcast.digest = digest(broadcast)
+    return needs
+
+
+def thaw(broadcast: Broadcast) -> None:
+    """Back to a draft: the frozen texts are thrown away with everything that was decided about them."""
+    broadcast.texts = []
+    broadcast.digest = None
+    broadcast.state = BroadcastState.DRAFT
+    broadcast.submitted_at = broadcast.submitted_by = broadcast.expires_at = None
+
+
+def digest(broadcast: Broadcast) -> str:
+    """The SHA-256 of what leaves and to whom: texts, accounts, audiences, mode, what it follows."""
+    content: dict[str, Any] = {
+        "mode": broadcast.mode,
+        "incident": str(broadcast.incident_id),
+        "follows": str(broadcast.follows_id or ""),
+        "accounts": broadcast.accounts,
+        "audiences": broadcast.audiences,
+        "texts": sorted([text.channel, text.language, text.title, text.text] for text in broadcast.texts),
+    }
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def priority(session: Session, broadcast: Broadcast) -> int:
+    """The first words of an incident go before everything, corrections before updates."""
+    if broadcast.phase == "correction":
+        return CORRECTION_PRIORITY
+    earlier = session.scalars(
+        select(Broadcast.id).where(
+            Broadcast.incident_id == broadcast.incident_id,
+            Broadcast.id != broadcast.id,
+            Broadcast.released_at.is_not(None),
+            Broadcast.purpose == broadcast.purpose,
+        )
+    ).first()
+    return FIRST_PRIORITY if earlier is None else USUAL_PRIORITY

@@ -1,0 +1,169 @@
+"""Letting a broadcast go: allowed? Then its deliveries, counters and audit row in one transaction, and a wake-up after.
+
+From the commit on it is the senders' business; a console that dies now changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from crisis import audit
+from crisis.actor import Actor
+from crisis.broadcasts import notice
+from crisis.broadcasts.compose import Composed
+from crisis.broadcasts.draft import chosen_accounts
+from crisis.broadcasts.freeze import NotReady, digest, freeze
+from crisis.broadcasts.reach import Receiver, receivers
+from crisis.models import Broadcast, Delivery, new_id
+from crisis.playbooks.playbook import Playbook
+from crisis.queues import wake
+from crisis.sending.sweep import end_queued
+from crisis.sending.tally import Moves
+from crisis.settings import Settings
+from crisis.states import BROADCAST_MOVES, BroadcastState, DeliveryState, Mode, NotAllowed, Purpose, Role, check_move
+
+
+class SecondPerson(NotAllowed):
+    """One officer may not release this; `say` tells why a second person is needed."""
+
+
+def release(
+    session: Session,
+    actor: Actor,
+    broadcast: Broadcast,
+    settings: Settings,
+    playbook: Playbook,
+    now: datetime,
+    *,
+    break_glass: str | None = None,
+) -> int:
+    """Release a draft (single authority), an approved broadcast, or anything at all with a `break_glass` reason.
+
+    Returns how many deliveries were queued. Raises `NotReady`, `SecondPerson` or `NotAllowed`.
+    """
+    actor.demand(Role.OFFICER, broadcast.unit_id)
+    check_move(BROADCAST_MOVES, broadcast.state, BroadcastState.RELEASED)
+    if broadcast.incident is not None and broadcast.incident.closed_at is not None:
+        raise NotAllowed("the incident is closed; open a new one")
+    reason = (break_glass or "").strip()[:500]
+    if break_glass is not None and not reason:
+        raise NotAllowed("breaking the glass needs a reason; everybody with the right is told it")
+    if broadcast.state is BroadcastState.DRAFT:
+        needs = freeze(session, broadcast, settings, playbook, now)
+        if needs.needs == "dual" and not reason:
+            raise SecondPerson(needs.why)
+    _still_what_was_approved(broadcast, reason, now)
+    return _let_go(session, actor, broadcast, settings, now, reason)
+
+
+def _still_what_was_approved(broadcast: Broadcast, break_glass: str, now: datetime) -> None:
+    """Checked again at the last moment: the frozen text is untouched, somebody with the right read it, it is in time."""
+    if broadcast.digest != digest(broadcast):
+        raise NotAllowed("the text is not what was frozen; nothing was sent. Tell an administrator")
+    if broadcast.expires_at is not None and broadcast.expires_at <= now:
+        raise NotAllowed("this is too old to be sent; take it back to a draft and look at it again")
+    if broadcast.authority == "dual" and not break_glass:
+        yes = [approval for approval in broadcast.approvals if approval.decision == "yes"]
+        if not any(approval.digest == broadcast.digest and approval.user_id != broadcast.submitted_by for approval in yes):
+            raise SecondPerson(broadcast.authority_reason or "a second person has not said yes")
+
+
+def _let_go(
+    session: Session, actor: Actor, broadcast: Broadcast, settings: Settings, now: datetime, reason: str
+) -> int:
+    accounts = chosen_accounts(session, broadcast)
+    original = session.get(Broadcast, broadcast.follows_id) if broadcast.follows_id else None
+    if original is not None and broadcast.phase in ("correction", "all_clear"):
+        # Whoever has not got the wrong or outdated text yet shall not get it now.
+        stop_rest(session, original, f"followed by: {broadcast.phase}", now)
+    found = receivers(session, broadcast, accounts, original)
+    if not found:
+        raise NotReady(Composed(), "nobody would get this; choose audiences or channels")
+    unit = settings.unit(broadcast.unit.key)
+    countdown = unit.countdown_live_seconds if broadcast.mode is Mode.LIVE else unit.countdown_drill_seconds
+    if broadcast.purpose is not Purpose.STATEMENT:
+        countdown = 0
+    broadcast.state = BroadcastState.RELEASED
+    broadcast.released_by, broadcast.released_at = actor.user_id, now
+    broadcast.leaves_at = now + timedelta(seconds=countdown)
+    broadcast.break_glass_reason = reason or None
+    session.flush()
+    queue(session, broadcast, found)
+    if reason:
+        told = notice.users_with(session, broadcast.unit_id, Role.APPROVER, but=None)
+        notice.tell(session, notice.glass_broken(broadcast, actor.name, reason), told, broadcast, now)
+    audit.record(
+        session,
+        actor,
+        "broadcast.glass_broken" if reason else "broadcast.released",
+        f"broadcast:{broadcast.id}",
+        unit_id=broadcast.unit_id,
+        details={
+            "digest": broadcast.digest,
+            "mode": broadcast.mode,
+            "deliveries": len(found),
+            "accounts": broadcast.accounts,
+            "authority": broadcast.authority,
+            "reason": reason,
+        },
+    )
+    return len(found)
+
+
+def queue(session: Session, broadcast: Broadcast, found: Sequence[Receiver]) -> None:
+    """Write one delivery for each receiver, count them, and note whom to wake after the commit."""
+    texts = {(text.channel, text.language): text.id for text in broadcast.texts}
+    moves = Moves()
+    rows = []
+    for receiver in found:
+        moves.add(broadcast.id, receiver.account_id, DeliveryState.QUEUED)
+        rows.append(
+            {
+                "id": new_id(),
+                "broadcast_id": broadcast.id,
+                "mode": broadcast.mode,
+                "account_id": receiver.account_id,
+                "person_id": receiver.person_id,
+                "address": receiver.address,
+                "language": receiver.language,
+                "text_id": texts[receiver.channel, receiver.language],
+                "follows_id": receiver.follows_id,
+                "state": DeliveryState.QUEUED,
+                "priority": broadcast.priority,
+                "due_at": broadcast.leaves_at,
+                "changed_at": broadcast.released_at,
+            }
+        )
+    session.execute(insert(Delivery), rows)
+    moves.write(session)
+    wake(session, broadcast.mode, {receiver.account_id for receiver in found})
+
+
+def stop(session: Session, actor: Actor, broadcast: Broadcast, reason: str, now: datetime) -> int:
+    """Cancel what is still queued, at once. What has left is not recalled. Returns how many were cancelled."""
+    actor.demand(Role.OFFICER, broadcast.unit_id)
+    check_move(BROADCAST_MOVES, broadcast.state, BroadcastState.STOPPED)
+    cancelled = stop_rest(session, broadcast, reason.strip() or "stopped by an officer", now)
+    audit.record(
+        session,
+        actor,
+        "broadcast.stopped",
+        f"broadcast:{broadcast.id}",
+        unit_id=broadcast.unit_id,
+        details={"cancelled": cancelled, "reason": reason.strip()[:500]},
+    )
+    return cancelled
+
+
+def stop_rest(session: Session, broadcast: Broadcast, reason: str, now: datetime) -> int:
+    """Stop a released broadcast; nothing happens to one that is over. Returns how many were cancelled."""
+    if broadcast.state is not BroadcastState.RELEASED:
+        return 0
+    broadcast.state = BroadcastState.STOPPED
+    broadcast.stop_reason, broadcast.ended_at = reason[:500], now
+    session.flush()
+    return end_queued(session, [broadcast.id], DeliveryState.CANCELLED, reason[:500], now)
