@@ -44,6 +44,7 @@ class Delivery(Base):
         ),
         Index("ix_delivery_provider", "account_id", "provider_id"),
         Index("ix_delivery_follows", "follows_id"),
+        Index("ix_delivery_address", "account_id", "address"),  # which message does this reply answer?
     )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     broadcast_id: Mapped[uuid.UUID]

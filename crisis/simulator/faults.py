@@ -68,7 +68,9 @@ class Fault:
 
     def fits(self, destination: str) -> bool:
         """Whether `match` (a pattern with * and ?) covers this phone, handle or mailbox."""
-        return not self.match or fnmatchcase(destination.lower().removeprefix("@"), self.match.lower().removeprefix("@"))
+        return not self.match or fnmatchcase(
+            destination.lower().removeprefix("@"), self.match.lower().removeprefix("@")
+        )
 
 
 class Faults:
@@ -91,7 +93,7 @@ class Faults:
         if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
             raise BadFault("times is a whole number from 1, or null to last until cleared")
         try:
-            seconds = float(given.get("seconds") if given.get("seconds") is not None else 2.0)
+            seconds = 2.0 if given.get("seconds") is None else float(given["seconds"])
         except (TypeError, ValueError) as error:
             raise BadFault("seconds is a number") from error
         if not math.isfinite(seconds) or not 0 <= seconds <= 3600:

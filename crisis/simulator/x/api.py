@@ -6,6 +6,8 @@ Each call goes the same way: who signed it, is the window used up, is a fault sw
 import json
 import re
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +25,7 @@ from crisis.simulator.x.wall import Author, Wall
 DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
 INVALID = "https://api.x.com/2/problems/invalid-request"
 NOT_FOUND = "https://api.x.com/2/problems/resource-not-found"
+Work = Callable[[web.Request, bytes, Author], tuple[int, dict[str, Any]]]
 _ID = re.compile(r"[0-9]{1,19}")
 
 
@@ -34,7 +37,12 @@ class Refusal(Exception):
         super().__init__(detail)
         titles = {400: "Invalid Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found Error"}
         self.status = status
-        self.body: dict[str, Any] = {"title": titles[status], "detail": detail, "type": "about:blank", "status": status} | more
+        self.body: dict[str, Any] = {
+            "title": titles[status],
+            "detail": detail,
+            "type": "about:blank",
+            "status": status,
+        } | more
 
 
 class XApi:
@@ -51,17 +59,25 @@ class XApi:
 
     def routes(self) -> list[web.RouteDef]:
         """The addresses served."""
+        answers: tuple[tuple[str, str, str, Work], ...] = (
+            ("POST", "/2/tweets", "post", self._create),
+            ("DELETE", "/2/tweets/{id}", "delete", self._delete),
+            ("GET", "/2/tweets/{id}", "lookup", self._lookup),
+            ("GET", "/2/users/me", "me", self._me),
+            ("GET", "/2/users/{id}/tweets", "timeline", self._timeline),
+            ("GET", "/2/users/{id}/mentions", "mentions", self._mentions),
+        )
+        # Also without /x, for a client whose address may hold no path.
         return [
-            web.post("/x/2/tweets", lambda request: self._handle(request, "post", self._create)),
-            web.delete("/x/2/tweets/{id}", lambda request: self._handle(request, "delete", self._delete)),
-            web.get("/x/2/tweets/{id}", lambda request: self._handle(request, "lookup", self._lookup)),
-            web.get("/x/2/users/me", lambda request: self._handle(request, "me", self._me)),
-            web.get("/x/2/users/{id}/tweets", lambda request: self._handle(request, "timeline", self._timeline)),
-            web.get("/x/2/users/{id}/mentions", lambda request: self._handle(request, "mentions", self._mentions)),
-            web.route("*", "/x/{rest:.*}", self._nowhere),
+            *(
+                web.route(method, prefix + path, partial(self._handle, endpoint=endpoint, work=work))
+                for prefix in ("/x", "")
+                for method, path, endpoint, work in answers
+            ),
+            *(web.route("*", prefix + "/{rest:.*}", self._nowhere) for prefix in ("/x", "/2")),
         ]
 
-    async def _handle(self, request: web.Request, endpoint: str, work: Any) -> web.StreamResponse:  # noqa: ANN401 - one of the methods below
+    async def _handle(self, request: web.Request, *, endpoint: str, work: Work) -> web.StreamResponse:
         body = await request.read()
         self._ledger.count("x", endpoint)
         form = body.decode("utf-8", "replace") if request.content_type == "application/x-www-form-urlencoded" else ""
@@ -109,7 +125,12 @@ class XApi:
             raise Refusal(400, "The body is not valid JSON.", type=INVALID) from error
         if wrong := contract.complaints(body):
             errors = [{"parameters": {}, "message": complaint} for complaint in wrong]
-            raise Refusal(400, "One or more parameters to your request was invalid: " + "; ".join(wrong), type=INVALID, errors=errors)
+            raise Refusal(
+                400,
+                "One or more parameters to your request was invalid: " + "; ".join(wrong),
+                type=INVALID,
+                errors=errors,
+            )
         for missing in ("media", "poll", "edit_options", "geo", "community_id"):
             if missing in body:
                 raise Refusal(400, f"This simulator does not play {missing}.", type=INVALID)
@@ -140,14 +161,22 @@ class XApi:
             raise Refusal(403, "You attempted to reply to a Tweet that is deleted or not visible to you.")
         rules = self._settings[author.user_id]
         own = parent.author.user_id == author.user_id
-        if (own and not rules.self_replies) or (not own and rules.summoned_only and not self._wall.summons(parent, author)):
+        if (own and not rules.self_replies) or (
+            not own and rules.summoned_only and not self._wall.summons(parent, author)
+        ):
             raise Refusal(403, "You are not permitted to reply: the author has not mentioned or quoted your account.")
 
     def _delete(self, request: web.Request, _body: bytes, author: Author) -> tuple[int, dict[str, Any]]:
         number = _id(request)
         post = self._wall.posts.get(number)
         if post is None or post.deleted:
-            raise Refusal(404, f"Could not find tweet with id: [{number}].", type=NOT_FOUND, resource_type="tweet", resource_id=number)
+            raise Refusal(
+                404,
+                f"Could not find tweet with id: [{number}].",
+                type=NOT_FOUND,
+                resource_type="tweet",
+                resource_id=number,
+            )
         if post.author.user_id != author.user_id:
             raise Refusal(403, "You are not authorized to delete this Tweet.")
         post.deleted = True
@@ -200,7 +229,12 @@ class Dialect:
 
     def broken(self) -> web.Response:
         """503, the way an overloaded X looks."""
-        problem = {"title": "Service Unavailable", "detail": "Service Unavailable", "type": "about:blank", "status": 503}
+        problem = {
+            "title": "Service Unavailable",
+            "detail": "Service Unavailable",
+            "type": "about:blank",
+            "status": 503,
+        }
         return _json(503, problem, self._window.headers)
 
     def unknown_keys(self) -> web.Response:

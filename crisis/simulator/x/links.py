@@ -25,14 +25,16 @@ _LONGEST_URL = 4096
 _LONGEST_LABEL = 63
 
 _WORDS = r"a-z0-9\u00a1-\u1fff\u2070-\u2fff\u3001-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff"
+_LATIN = r"[a-z0-9\u00c0-\u024f]"
 _LABEL = rf"[{_WORDS}](?:[{_WORDS}_-]*[{_WORDS}])?"
-_PATH = r"[/?#][a-z0-9\u00c0-\u024f\u0400-\u04ff!*';:=+,.$%\[\]_~&|@()/#?-]*"
+_END = rf"(?:xn--[a-z0-9-]+|(?:(?![0-9])[{_WORDS}]){{2,}})(?![a-z0-9@_-])"
+_PATH = r"[/?#][a-z0-9\u00c0-\u024f\u2013\u0400-\u04ff!*';:=+,.$%\[\]_~&|@()/#?-]*"
 _FULL = re.compile(
-    rf"(?<![a-z0-9@＠$#＃_])https?://(?P<host>{_LABEL}(?:\.{_LABEL})+)(?::\d+)?(?P<path>{_PATH})?",
+    rf"(?<![a-z0-9@＠$#＃_])https?://(?P<host>(?:{_LABEL}\.)+{_END})(?::\d+)?(?P<path>{_PATH})?",
     re.IGNORECASE,
 )
 _BARE = re.compile(
-    rf"(?<![a-z0-9@＠$#＃_./-])(?P<host>(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\.)+(?P<end>[a-z]{{2,}}))(?![a-z0-9@＠_-])"
+    rf"(?<![a-z0-9\u00c0-\u024f@＠$#＃_./+-])(?P<host>(?:{_LATIN}(?:[a-z0-9\u00c0-\u024f_-]*{_LATIN})?\.)+(?P<end>[a-z]{{2,}}))(?![a-z0-9@＠_+-])"
     rf"(?::\d+)?(?P<path>{_PATH})?",
     re.IGNORECASE,
 )

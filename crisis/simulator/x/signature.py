@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from oauthlib.oauth1.rfc5849 import signature
+from oauthlib.oauth1.rfc5849 import signature  # type: ignore[import-untyped]
 
 from crisis.simulator.accounts import XAccount
 

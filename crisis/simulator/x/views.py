@@ -11,10 +11,12 @@ from typing import Any
 from crisis.simulator.x.wall import Author, Post, Wall
 
 _ID = re.compile(r"[0-9]{1,19}")
-PAGE_PARAMETERS = frozenset({"max_results", "pagination_token", "start_time", "end_time", "since_id", "until_id", "exclude"})
-FIELD_PARAMETERS = frozenset(
-    f"{what}.fields" for what in ("post", "tweet", "user", "media", "poll", "place")
-) | {"expansions"}
+PAGE_PARAMETERS = frozenset(
+    {"max_results", "pagination_token", "start_time", "end_time", "since_id", "until_id", "exclude"}
+)
+FIELD_PARAMETERS = frozenset(f"{what}.fields" for what in ("post", "tweet", "user", "media", "poll", "place")) | {
+    "expansions"
+}
 
 
 class BadQuery(ValueError):

@@ -105,7 +105,11 @@ class Wall:
 
     def by(self, user_id: str) -> list[Post]:
         """Posts of one author that still stand, newest first."""
-        return [self.posts[number] for number in reversed(self._by_author.get(user_id, [])) if not self.posts[number].deleted]
+        return [
+            self.posts[number]
+            for number in reversed(self._by_author.get(user_id, []))
+            if not self.posts[number].deleted
+        ]
 
     def mentioning(self, author: Author) -> list[Post]:
         """Posts of others that name the author or reply to one of the author's posts, newest first."""
