@@ -223,6 +223,24 @@ class Checks(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a poll brought, and the cursor to store in the same transaction; the next poll starts there."""
+
+    cursor: str | None
+    inbounds: Sequence[Inbound] = ()
+    receipts: Sequence[Receipt] = ()
+
+
+@runtime_checkable
+class Polls(Protocol):
+    poll_seconds: float  # how often an account may be asked
+
+    async def poll(self, cursor: str | None) -> Polled:
+        """What is new since `cursor` (None: never polled; start from now). Raises `SendError`."""
+        ...
+
+
 @runtime_checkable
 class ReadsHooks(Protocol):
     def read_hook(self, hook: Hook) -> HookEvents:

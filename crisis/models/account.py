@@ -28,10 +28,14 @@ class Account(Base):
 
     paused_reason: Mapped[str | None] = mapped_column(String(500))  # set: nothing leaves until a person resumes
     paused_at: Mapped[datetime | None]
+    pause_told_at: Mapped[datetime | None]  # administrators know of this pause
     free_at: Mapped[datetime | None]
     busy_streak: Mapped[int] = mapped_column(default=0)  # Busy answers in a row; the pause grows with it
     lease_owner: Mapped[str | None] = mapped_column(String(80))
     lease_until: Mapped[datetime | None]
+
+    cursor: Mapped[str | None] = mapped_column(String(200))  # how far the listener has read
+    polled_at: Mapped[datetime | None]
 
     checked_at: Mapped[datetime | None]
     healthy: Mapped[bool | None]

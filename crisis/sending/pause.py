@@ -19,7 +19,7 @@ def pause(session: Session, actor: Actor, account: Account, reason: str) -> None
     if not reason.strip():
         raise NotAllowed("say why, so that whoever comes next knows")
     account.paused_reason = reason.strip()[:500]
-    account.paused_at = datetime.now(UTC)
+    account.paused_at = account.pause_told_at = datetime.now(UTC)  # a person did it: nobody needs telling
     audit.record(
         session,
         actor,
@@ -32,7 +32,7 @@ def pause(session: Session, actor: Actor, account: Account, reason: str) -> None
 
 def resume(session: Session, actor: Actor, account: Account) -> None:
     """Let it speak again, at once."""
-    account.paused_reason = account.paused_at = account.free_at = None
+    account.paused_reason = account.paused_at = account.pause_told_at = account.free_at = None
     account.busy_streak = 0
     wake(session, account.mode, [account.id])
     audit.record(session, actor, "account.resumed", f"account:{account.key}", unit_id=account.unit_id)
@@ -44,7 +44,8 @@ def pause_misconfigured(session: Session, account: Account, say: str, now: datet
     paused = session.execute(
         update(Account)
         .where(Account.id == account.id, Account.paused_reason.is_(None))
-        .values(paused_reason=reason, paused_at=now, healthy=False, health=say[:500])
+        
+        .values(paused_reason=reason, paused_at=now, pause_told_at=None, healthy=False, health=say[:500])
     ).rowcount
     if paused:
         audit.record(

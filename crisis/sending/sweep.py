@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, insert, literal_column, or_, select, update
+from sqlalchemy import exists, func, insert, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from crisis.models import Account, Attempt, Broadcast, Delivery, Tally
@@ -106,3 +106,21 @@ def idle_with_work(session: Session, mode: Mode, now: datetime, *, overdue: time
             )
         )
     )
+
+
+def next_moment(session: Session, mode: Mode, now: datetime) -> datetime | None:
+    """When something will come due that is not yet: a countdown ending, an account's pace or pause running out.
+
+    Single deliveries waiting for another try are found by the looks in between, so only few rows are read here.
+    """
+    countdown = session.scalar(
+        select(func.min(Broadcast.leaves_at)).where(
+            Broadcast.mode == mode, Broadcast.state == BroadcastState.RELEASED, Broadcast.leaves_at > now
+        )
+    )
+    free = session.scalar(
+        select(func.min(Account.free_at)).where(
+            Account.mode == mode, Account.active, Account.paused_reason.is_(None), Account.free_at > now
+        )
+    )
+    return min((moment for moment in (countdown, free) if moment is not None), default=None)

@@ -1,0 +1,63 @@
+"""Heartbeats of the processes, and the health of each account's credentials: what the first page needs to say."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from crisis.channels.base import Health
+from crisis.models import Account, Heartbeat
+
+BEAT_SECONDS = 2.0
+FORGOTTEN = timedelta(days=1)
+CHECK_EVERY = timedelta(minutes=5)
+
+
+def process_name(kind: str) -> str:
+    """What this process is called in heartbeats and leases."""
+    return f"{kind}@{socket.gethostname()}:{os.getpid()}"[:80]
+
+
+def beat(session: Session, process: str, kind: str, now: datetime, note: str = "") -> None:
+    """Say that this process is alive."""
+    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Heartbeat)
+    session.execute(
+        insert.values(process=process, kind=kind, at=now, note=note[:200]).on_conflict_do_update(
+            index_elements=[Heartbeat.process], set_={"at": now, "note": note[:200]}
+        )
+    )
+
+
+def leave(session: Session, process: str) -> None:
+    """This process ends by itself: nobody should miss it."""
+    session.execute(delete(Heartbeat).where(Heartbeat.process == process))
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    session.execute(delete(Heartbeat).where(Heartbeat.at < now - FORGOTTEN))
+
+
+def due_for_check(session: Session, account_ids: list[uuid.UUID], now: datetime) -> list[uuid.UUID]:
+    """Accounts nobody has checked lately, taken so that only one sender asks each provider."""
+    due = session.scalars(
+        select(Account.id).where(
+            Account.id.in_(account_ids),
+            or_(Account.checked_at.is_(None), Account.checked_at < now - CHECK_EVERY),
+        )
+    ).all()
+    session.execute(update(Account).where(Account.id.in_(due)).values(checked_at=now))
+    return list(due)
+
+
+def note_health(session: Session, account_id: uuid.UUID, health: Health, now: datetime) -> None:
+    session.execute(
+        update(Account)
+        .where(Account.id == account_id)
+        .values(healthy=health.ok, health=health.say[:500], checked_at=now)
+    )

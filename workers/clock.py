@@ -1,0 +1,81 @@
+"""The clock: once a second it finds what everybody else forgot, and wakes whoever should be working.
+
+Several clocks may run; everything it does is safe to do twice.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crisis.broadcasts import notice
+from crisis.models import Account, utcnow
+from crisis.runtime import Runtime
+from crisis.sending import pulse, sweep
+from crisis.states import Mode, Role
+from workers.process import configured
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 1.0
+OVERDUE = timedelta(seconds=2)  # work nobody has taken for so long: the wake-up was lost
+
+
+def tick(runtime: Runtime, process: str) -> None:
+    """One round. Each step commits by itself, so trouble in one does not undo another."""
+    with runtime.database.writing() as session:
+        now = utcnow()
+        pulse.beat(session, process, "clock", now)
+        lost, expired = sweep.lost_claims(session, now), sweep.too_old(session, now)
+        closed = sweep.finished(session, now)
+        if lost or expired or closed:
+            log.info("swept", lost=lost, expired=expired, closed=closed)
+    with runtime.database.writing() as session:
+        tell_of_stopped_accounts(session, runtime)
+    with runtime.database.reading() as session:
+        forgotten = {mode: sweep.idle_with_work(session, mode, utcnow(), overdue=OVERDUE) for mode in Mode}
+    runtime.wakeups.send({mode: accounts for mode, accounts in forgotten.items() if accounts})
+
+
+def tell_of_stopped_accounts(session: Session, runtime: Runtime) -> None:
+    """Administrators get to know once about an account that stopped by itself, over the accounts that still work."""
+    stopped = session.scalars(
+        select(Account)
+        .where(Account.active, Account.paused_reason.is_not(None), Account.pause_told_at.is_(None))
+        .with_for_update(skip_locked=True)
+    ).all()
+    for account in stopped:
+        now = utcnow()
+        account.pause_told_at = now
+        notice.send(
+            session,
+            notice.account_stopped(account, runtime.settings),
+            notice.users_with(session, account.unit_id, Role.ADMINISTRATOR, but=None),
+            unit_id=account.unit_id,
+            mode=account.mode,
+            incident_id=None,
+            now=now,
+        )
+
+
+def main() -> None:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with configured("clock") as runtime:
+        process = pulse.process_name("clock")
+        while not stopping.is_set():
+            try:
+                tick(runtime, process)
+            except Exception:  # the database is away or busy: the next tick does what this one could not
+                log.exception("tick.failed")
+            stopping.wait(TICK_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

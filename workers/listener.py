@@ -1,0 +1,127 @@
+"""The listener: asks each account that can be polled what is new, and stores it with its cursor in one transaction.
+
+Webhooks are faster; polling is the truth. Killed at any moment it loses nothing and stores nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import uuid
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import or_, update
+
+from crisis.channels.base import Channel, Polled, Polls, SendError
+from crisis.models import Account, utcnow
+from crisis.runtime import Runtime
+from crisis.sending import pulse, receipts
+from crisis.settings import SettingsError
+from crisis.states import Mode
+from crisis.triage import inbox
+from workers.process import configured, run
+
+log = structlog.get_logger()
+
+LONGEST_PAUSE = 300.0
+
+
+class Listener:
+    """Polls every account that can be polled, each at its own pace, in one event loop."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._name = pulse.process_name("listener")
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        channels = await asyncio.to_thread(self._open)
+        rounds = [
+            asyncio.create_task(self._listen(account_id, channel))
+            for account_id, channel in channels.items()
+            if isinstance(channel, Polls)
+        ]
+        while not self._stopping.is_set():
+            try:
+                await asyncio.to_thread(self._beat, len(rounds))
+            except Exception:  # the database is away: say so again when it is back
+                log.exception("beat.failed")
+            await self._rest(pulse.BEAT_SECONDS)
+        await asyncio.gather(*rounds)
+        for channel in channels.values():
+            await channel.close()
+
+    def _open(self) -> dict[uuid.UUID, Channel]:
+        told = {account.key: account for account in self._runtime.settings.accounts}
+        channels: dict[uuid.UUID, Channel] = {}
+        with self._runtime.database.reading() as session:
+            rows = session.query(Account).where(Account.active).all()
+        for row in rows:
+            if row.key not in told:
+                continue
+            try:
+                channels[row.id] = self._runtime.open_channel(told[row.key])
+            except SettingsError as error:
+                log.error("account.cannot_open", account=row.key, say=str(error))
+        return channels
+
+    def _beat(self, accounts: int) -> None:
+        with self._runtime.database.writing() as session:
+            pulse.beat(session, self._name, "listener", utcnow(), f"{accounts} accounts")
+
+    async def _listen(self, account_id: uuid.UUID, channel: Polls) -> None:
+        troubles = 0
+        while not self._stopping.is_set():
+            try:
+                cursor, mine = await asyncio.to_thread(self._take, account_id, channel.poll_seconds)
+                if mine:
+                    found = await channel.poll(cursor)
+                    await asyncio.to_thread(self._store, account_id, found)
+                troubles = 0
+            except SendError as error:
+                troubles += 1
+                log.warning("poll.refused", account=str(account_id), say=error.say)
+            except Exception:  # a defect or the database: the cursor has not moved, so nothing is lost
+                troubles += 1
+                log.exception("poll.failed", account=str(account_id))
+            await self._rest(min(LONGEST_PAUSE, channel.poll_seconds * 2**troubles))
+
+    def _take(self, account_id: uuid.UUID, every: float) -> tuple[str | None, bool]:
+        """The cursor, and whether this listener is the one to ask now."""
+        with self._runtime.database.writing() as session:
+            now: datetime = utcnow()
+            taken = session.execute(
+                update(Account)
+                .where(
+                    Account.id == account_id,
+                    or_(Account.polled_at.is_(None), Account.polled_at <= now - timedelta(seconds=every * 0.9)),
+                )
+                .values(polled_at=now)
+            ).rowcount
+            return session.get_one(Account, account_id).cursor, taken == 1
+
+    def _store(self, account_id: uuid.UUID, found: Polled) -> None:
+        with self._runtime.database.writing() as session:
+            account = session.get_one(Account, account_id)
+            inbox.receive(session, account, found.inbounds, utcnow())
+            receipts.apply(session, account, found.receipts, utcnow())
+            account.cursor = found.cursor
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+def main() -> None:
+    with configured("listener") as runtime:
+        run(Listener(runtime).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""The sender: drains the accounts of one mode, woken by RQ and by its own look once a second.
+
+RQ owns the main thread and its signals; the work runs in an event loop beside it, all accounts side by side. When Redis
+is gone, the looks alone carry on. A drill sender never opens a live account, and the other way round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import redis
+import structlog
+import uvloop
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from crisis import queues
+from crisis.channels.base import Channel, Checks, Health, SendError
+from crisis.models import Account, utcnow
+from crisis.runtime import Runtime
+from crisis.sending import pulse, sweep
+from crisis.sending.drain import Desk, Drain
+from crisis.sending.pause import pause_misconfigured
+from crisis.sending.unsubscribe import unsubscribe_url
+from crisis.settings import AccountSettings, SettingsError
+from crisis.states import Mode
+from workers.process import configured, run
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 1.0
+LAST_WORDS_SECONDS = 20.0  # how long a stopping sender may finish what is in the air
+
+
+class Sender:
+    """All accounts of one mode, in one event loop."""
+
+    def __init__(self, runtime: Runtime, mode: Mode) -> None:
+        self._runtime, self._mode = runtime, mode
+        self.kind = f"sender-{mode}"
+        self.name = pulse.process_name(self.kind)
+        self._settings: dict[uuid.UUID, AccountSettings] = {}
+        self._channels: dict[uuid.UUID, Channel] = {}
+        self._desk = Desk(
+            runtime.database,
+            self.name,
+            unsubscribe_url=lambda delivery: unsubscribe_url(runtime.settings.console.public_url, runtime.seal, delivery),
+        )
+        self._drains: dict[uuid.UUID, Drain] = {}
+        self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}
+        self._woken: set[uuid.UUID] = set()
+        self._news = asyncio.Event()
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # -- called from other threads -----------------------------------------------------------------------------
+
+    def wake(self, accounts: Iterable[str]) -> None:
+        """These accounts have work. Safe from any thread; unknown ids are somebody else's."""
+        ids = {uuid.UUID(account) for account in accounts}
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: this process is going
+                self._loop.call_soon_threadsafe(self._note, ids)
+
+    def stop(self) -> None:
+        """Finish what is in the air and end. Safe from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._end)
+
+    def _note(self, ids: set[uuid.UUID]) -> None:
+        self._woken |= ids
+        self._news.set()
+
+    def _end(self) -> None:
+        self._stopping = True
+        for drain in self._drains.values():
+            drain.stop()
+        self._news.set()
+
+    # -- the loop ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._open)
+        background = [asyncio.create_task(self._beat()), asyncio.create_task(self._check())]
+        try:
+            while not self._stopping:
+                wait = await self._look()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), wait)
+                self._news.clear()
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.wait_for(asyncio.gather(*self._tasks.values()), LAST_WORDS_SECONDS)
+            for channel in self._channels.values():
+                await channel.close()
+
+    def _open(self) -> None:
+        """Open every account of this mode. One whose secret is missing pauses alone; the others send."""
+        told = {account.key: account for account in self._runtime.settings.accounts}
+        with self._runtime.database.reading() as session:
+            rows = session.query(Account).where(Account.mode == self._mode, Account.active).all()
+        for row in rows:
+            if row.key not in told:
+                continue
+            try:
+                self._channels[row.id] = self._runtime.open_channel(told[row.key])
+                self._settings[row.id] = told[row.key]
+            except SettingsError as error:
+                log.error("account.cannot_open", account=row.key, say=str(error))
+                with self._runtime.database.writing() as session:
+                    pause_misconfigured(session, session.get_one(Account, row.id), str(error), utcnow())
+
+    async def _look(self) -> float:
+        """Start a drain for every account that has work and no drain here. Returns seconds until the next look."""
+        woken, self._woken = self._woken, set()
+        wait = LOOK_SECONDS
+        try:
+            due, moment = await asyncio.to_thread(self._read_due)
+            woken |= set(due)
+            if moment is not None:
+                wait = max(0.0, min(wait, (moment - utcnow()).total_seconds()))
+        except Exception:  # the database is away: look again, for as long as it takes
+            log.exception("look.failed")
+        for account_id in woken & set(self._channels):
+            if account_id in self._tasks:
+                self._woken.add(account_id)  # its drain may be past claiming: look again when it has ended
+            else:
+                self._tasks[account_id] = asyncio.create_task(self._drain(account_id))
+        return wait
+
+    def _read_due(self) -> tuple[list[uuid.UUID], Any]:
+        with self._runtime.database.reading() as session:
+            now = utcnow()
+            return sweep.idle_with_work(session, self._mode, now), sweep.next_moment(session, self._mode, now)
+
+    async def _drain(self, account_id: uuid.UUID) -> None:
+        settings, channel = self._settings[account_id], self._channels[account_id]
+        drain = Drain(
+            self._desk,
+            channel,
+            account_id,
+            pace=settings.pace or channel.facts.pace,
+            repeat_after=timedelta(minutes=settings.retry_uncertain_minutes)
+            if settings.retry_uncertain_minutes
+            else None,
+        )
+        self._drains[account_id] = drain
+        try:
+            await drain.run()
+        except Exception:  # one account's trouble is not the others'; the leases bring back what it held
+            log.exception("drain.failed", account=settings.key)
+            await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            del self._drains[account_id], self._tasks[account_id]
+            self._news.set()
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._write_beat)
+            except Exception:  # as in _look
+                log.exception("beat.failed")
+            await asyncio.sleep(pulse.BEAT_SECONDS)
+
+    def _write_beat(self) -> None:
+        with self._runtime.database.writing() as session:
+            pulse.beat(session, self.name, self.kind, utcnow(), f"{len(self._channels)} accounts")
+
+    async def _check(self) -> None:
+        """Ask each provider now and then whether our credentials are alive."""
+        while True:
+            try:
+                for account_id in await asyncio.to_thread(self._take_checks):
+                    channel = self._channels[account_id]
+                    health = await self._health(channel) if isinstance(channel, Checks) else Health(ok=True)
+                    await asyncio.to_thread(self._note_health, account_id, health)
+            except Exception:  # as in _look
+                log.exception("check.failed")
+            await asyncio.sleep(30)
+
+    async def _health(self, channel: Checks) -> Health:
+        try:
+            return await channel.check()
+        except SendError as error:
+            return Health(ok=False, say=error.say)
+
+    def _take_checks(self) -> list[uuid.UUID]:
+        with self._runtime.database.writing() as session:
+            return pulse.due_for_check(session, list(self._channels), utcnow())
+
+    def _note_health(self, account_id: uuid.UUID, health: Health) -> None:
+        with self._runtime.database.writing() as session:
+            pulse.note_health(session, account_id, health, utcnow())
+
+
+class WakeListener(SimpleWorker):
+    """RQ's worker, doing nothing but passing wake-ups on; it tells when it was asked to stop."""
+
+    stopping = threading.Event()
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        self.stopping.set()
+        super().request_stop(signum, frame)
+
+
+def listen(redis_url: str, mode: Mode) -> None:
+    """Pass wake-ups on until asked to stop; Redis may come and go."""
+    stopping = WakeListener.stopping
+    while not stopping.is_set():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        if redis_url:
+            try:
+                connection = redis.Redis.from_url(redis_url, socket_connect_timeout=1)
+                connection.ping()
+                WakeListener(
+                    [queues.queue_name(mode)],
+                    connection=connection,
+                    job_class=queues.Wake,
+                    serializer=JSONSerializer,
+                    log_job_description=False,
+                ).work(logging_level="WARNING")
+            except redis.RedisError as error:
+                log.warning("redis.away", error=type(error).__name__)
+        stopping.wait(1.0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Send what is released, for one mode.")
+    parser.add_argument("--mode", type=Mode, choices=list(Mode), required=True)
+    mode: Mode = parser.parse_args().mode
+    with configured(f"sender-{mode}") as runtime:
+        sender = Sender(runtime, mode)
+        queues.Wake.handlers = {"wake": sender.wake}
+        thread = threading.Thread(target=lambda: run(sender.run()), name="sender")
+        thread.start()
+        try:
+            listen(runtime.settings.redis_url, mode)
+        finally:
+            # The thread may still be opening accounts: say it until it has heard.
+            deadline = time.monotonic() + LAST_WORDS_SECONDS + 5
+            while thread.is_alive() and time.monotonic() < deadline:
+                sender.stop()
+                thread.join(0.2)
+
+
+if __name__ == "__main__":
+    uvloop.install()
+    main()
