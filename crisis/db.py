@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 BUSY_SECONDS = 15
@@ -53,7 +53,6 @@ class Database:
         """A session over one consistent view; whatever is changed in it is thrown away."""
         with self._reading() as session:
             yield session
-            session.rollback()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -78,3 +77,8 @@ def _sqlite_engine(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def rows_changed(session: Session, statement: Executable) -> int:
+    """Run an UPDATE, DELETE or INSERT and say how many rows it changed: one changed row means it is mine."""
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import or_, update
 
 from crisis.channels.base import Channel, Polled, Polls, SendError
+from crisis.db import rows_changed
 from crisis.models import Account, utcnow
 from crisis.runtime import Runtime
 from crisis.sending import pulse, receipts
@@ -94,14 +95,15 @@ class Listener:
         """The cursor, and whether this listener is the one to ask now."""
         with self._runtime.database.writing() as session:
             now: datetime = utcnow()
-            taken = session.execute(
+            taken = rows_changed(
+                session,
                 update(Account)
                 .where(
                     Account.id == account_id,
                     or_(Account.polled_at.is_(None), Account.polled_at <= now - timedelta(seconds=every * 0.9)),
                 )
-                .values(polled_at=now)
-            ).rowcount
+                .values(polled_at=now),
+            )
             return session.get_one(Account, account_id).cursor, taken == 1
 
     def _store(self, account_id: uuid.UUID, found: Polled) -> None:

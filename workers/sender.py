@@ -53,7 +53,9 @@ class Sender:
         self._desk = Desk(
             runtime.database,
             self.name,
-            unsubscribe_url=lambda delivery: unsubscribe_url(runtime.settings.console.public_url, runtime.seal, delivery),
+            unsubscribe_url=lambda delivery: unsubscribe_url(
+                runtime.settings.console.public_url, runtime.seal, delivery
+            ),
         )
         self._drains: dict[uuid.UUID, Drain] = {}
         self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}
@@ -212,7 +214,7 @@ class WakeListener(SimpleWorker):
 
     def request_stop(self, signum: Any, frame: Any) -> None:
         self.stopping.set()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 def listen(redis_url: str, mode: Mode) -> None:

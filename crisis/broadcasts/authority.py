@@ -36,8 +36,7 @@ def needed(
     standing = signoff.standing(
         digest(playbook, message_key),
         signoff.latest(session, unit_id, playbook.id, message_key),
-        now.astimezone(unit.tz).date(),
-        now,
+        now.astimezone(unit.tz),
         playbook.valid_until,
     )
     if not standing.ok:

@@ -95,9 +95,7 @@ def board(session: Session, broadcast: Broadcast) -> Board:
     return Board(broadcast, rows, total, done, still_open, version)
 
 
-def _row(
-    session: Session, broadcast: Broadcast, account: Account, counts: Mapping[DeliveryState, int]
-) -> AccountBoard:
+def _row(session: Session, broadcast: Broadcast, account: Account, counts: Mapping[DeliveryState, int]) -> AccountBoard:
     facts = FACTS[account.channel]
     mine = select(Delivery).where(Delivery.broadcast_id == broadcast.id, Delivery.account_id == account.id)
     links = []

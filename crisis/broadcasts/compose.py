@@ -21,7 +21,9 @@ from crisis.states import Mode
 
 ROUND_MINUTES = 5  # a promise of 04:12 sounds like a machine; 04:15 can be kept
 
-_UNREADABLE = frozenset("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
+_UNREADABLE = frozenset(
+    "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\u202a\u202b\u202d\u202e\u2066\u2067\u2068"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,27 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that stands in the way, and where. A sentence apart from its facts can be said in any language."""
+
+    say: str
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+    channel: str = ""
+    language: str = ""
+
+    def __str__(self) -> str:
+        where = ", ".join(part for part in (self.channel and FACTS[self.channel].label, self.language) if part)
+        said = self.say % self.facts
+        return f"{where}: {said}" if where else said
+
+
+@dataclass(frozen=True, slots=True)
 class Composed:
     """All texts of a broadcast by channel and language, and everything that stands in the way of sending them."""
 
     texts: Mapping[tuple[str, Language], Words] = field(default_factory=dict)
     slot_errors: Mapping[str, BadSlot] = field(default_factory=dict)
-    problems: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
     next_update_at: datetime | None = None
 
     @property
@@ -58,9 +75,11 @@ def compose(
     message = playbook.messages[broadcast.message]
     unit = settings.unit(unit_key)
     next_update_at = promised(now, message.next_update_minutes)
+    if broadcast.edits and broadcast.next_update_at is not None:
+        next_update_at = broadcast.next_update_at  # a text written by hand has the clock time in it
     texts: dict[tuple[str, Language], Words] = {}
     slot_errors: dict[str, BadSlot] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
     link = incident_link(settings, unit_key, broadcast.mode, broadcast.incident_id.hex if broadcast.incident_id else "")
     for language in LANGUAGES:
         values, errors = check_all(playbook, broadcast.message, broadcast.slots, language, unit.link_domains)
@@ -77,18 +96,22 @@ def compose(
             try:
                 rendered = render(playbook, broadcast.message, facts, language, values)
             except Unfilled as unfilled:
-                problems.append(f"{facts.label}: no value for {', '.join(unfilled.names)}")
+                problems.append(Problem("no value for %(names)s", {"names": ", ".join(unfilled.names)}, channel))
                 continue
-            except Unwritten as unwritten:
-                problems.append(str(unwritten))
+            except Unwritten:
+                problems.append(Problem("the playbook has no text for this channel", channel=channel))
                 continue
             words = _finish(broadcast, facts, language, rendered)
             if words.size.over:
-                problems.append(f"{facts.label}, {language}: {words.size.over} {words.size.unit} too many")
+                over: dict[str, str | int] = {"over": words.size.over, "unit": words.size.unit}
+                problems.append(Problem("%(over)d %(unit)s too many", over, channel, language))
             if _UNREADABLE & set(words.text):
-                problems.append(f"{facts.label}, {language}: invisible control characters in the text")
+                problems.append(Problem("invisible control characters in the text", {}, channel, language))
             texts[channel, language] = words
-    return Composed(texts, slot_errors, tuple(dict.fromkeys(problems)), next_update_at)
+    if next_update_at is not None and next_update_at <= now:
+        problems.append(Problem("the text edited by hand promises an update at a time that has passed; edit it again"))
+    unique = {str(problem): problem for problem in problems}
+    return Composed(texts, slot_errors, tuple(unique.values()), next_update_at)
 
 
 def _finish(broadcast: Broadcast, facts: Facts, language: Language, rendered: Rendered) -> Words:

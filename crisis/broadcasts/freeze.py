@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +27,10 @@ from crisis.states import BroadcastState, NotAllowed
 NOTICE_PRIORITY, FIRST_PRIORITY, CORRECTION_PRIORITY, USUAL_PRIORITY = 0, 1, 2, 5
 
 
+READ_FOR = timedelta(minutes=10)  # a page read longer ago is composed anew
+LONGEST_TITLE = 200
+
+
 class NotReady(NotAllowed):
     """The draft cannot be sent as it is; `composed` says why, field by field."""
 
@@ -33,27 +39,52 @@ class NotReady(NotAllowed):
         self.composed = composed
 
 
+class Changed(NotAllowed):
+    """What would leave is not what the page showed; nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What somebody had before their eyes when they pressed: its digest, and the moment it was composed."""
+
+    digest: str
+    at: datetime
+
+    def moment(self, now: datetime) -> datetime:
+        """When to compose: as it was read, so that a promised time does not move between reading and pressing."""
+        return self.at if timedelta(0) <= now - self.at <= READ_FOR else now
+
+
 def freeze(
-    session: Session, broadcast: Broadcast, settings: Settings, playbook: Playbook, now: datetime
+    session: Session,
+    broadcast: Broadcast,
+    settings: Settings,
+    playbook: Playbook | None,
+    now: datetime,
+    read: Read | None = None,
 ) -> authority.Authority:
     """Store the texts and their digest, decide the authority and the time limit. Returns what releasing it needs.
 
-    Raises `NotReady` when a slot is wrong, a text does not fit or nobody would get it.
+    Raises `NotReady` when a slot is wrong, a text does not fit or nobody would get it, and `Changed` when it is not
+    what was `read`.
     """
     if broadcast.state is not BroadcastState.DRAFT:
         raise NotAllowed("this is frozen already")
+    if playbook is None:
+        raise NotAllowed("the playbook of this draft cannot be read; an administrator must mend its file")
     unit = settings.unit(broadcast.unit.key)
     accounts = chosen_accounts(session, broadcast)
     if not accounts:
         raise NotReady(Composed(), "choose at least one channel")
-    composed = compose(settings, playbook, broadcast, unit.key, channels_of(accounts), now)
+    moment = read.moment(now) if read else now
+    composed = compose(settings, playbook, broadcast, unit.key, channels_of(accounts), moment)
     if not composed.ready:
-        problems = [*composed.problems, *(f"{name}: {bad.say}" for name, bad in composed.slot_errors.items())]
+        problems = [*map(str, composed.problems), *(f"{name}: {bad.say}" for name, bad in composed.slot_errors.items())]
         raise NotReady(composed, "; ".join(problems) or "there is nothing to send")
     edited = any(words.edited for words in composed.texts.values())
     needs = authority.needed_for(session, broadcast, unit, playbook, now, edited=edited)
     broadcast.texts = [
-        BroadcastText(channel=words.channel, language=words.language, title=words.title[:200], text=words.text)
+        BroadcastText(channel=words.channel, language=words.language, title=words.title[:LONGEST_TITLE], text=words.text)
         for words in composed.texts.values()
     ]
     broadcast.accounts = [account.key for account in accounts]
@@ -62,7 +93,14 @@ def freeze(
     broadcast.next_update_at = composed.next_update_at
     broadcast.priority = priority(session, broadcast)
     broadcast.digest = digest(broadcast)
+    still_as_read(broadcast, read)
     return needs
+
+
+def still_as_read(broadcast: Broadcast, read: Read | None) -> None:
+    """Raise `Changed` unless the frozen content is what was read."""
+    if read is not None and read.digest != broadcast.digest:
+        raise Changed("it changed since you read it; nothing was sent. Read it again")
 
 
 def thaw(broadcast: Broadcast) -> None:
@@ -71,17 +109,25 @@ def thaw(broadcast: Broadcast) -> None:
     broadcast.digest = None
     broadcast.state = BroadcastState.DRAFT
     broadcast.submitted_at = broadcast.submitted_by = broadcast.expires_at = None
+    if not broadcast.edits:
+        broadcast.next_update_at = None
 
 
 def digest(broadcast: Broadcast) -> str:
+    """The digest of what is frozen."""
+    texts = ((text.channel, text.language, text.title, text.text) for text in broadcast.texts)
+    return digest_of(broadcast, broadcast.accounts, texts)
+
+
+def digest_of(broadcast: Broadcast, accounts: Sequence[str], texts: Iterable[tuple[str, str, str, str]]) -> str:
     """The SHA-256 of what leaves and to whom: texts, accounts, audiences, mode, what it follows."""
     content: dict[str, Any] = {
         "mode": broadcast.mode,
         "incident": str(broadcast.incident_id),
         "follows": str(broadcast.follows_id or ""),
-        "accounts": broadcast.accounts,
+        "accounts": list(accounts),
         "audiences": broadcast.audiences,
-        "texts": sorted([text.channel, text.language, text.title, text.text] for text in broadcast.texts),
+        "texts": sorted(list(text) for text in texts),
     }
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 

@@ -9,14 +9,12 @@ from crisis import audit
 from crisis.actor import Actor
 from crisis.models import Broadcast, Incident, Unit, utcnow
 from crisis.playbooks.playbook import Playbook
-from crisis.states import BroadcastState, Mode, NotAllowed, Role
+from crisis.states import BroadcastState, Mode, NotAllowed, Purpose, Role
 
 LONGEST_TITLE = 120
 
 
-def open_incident(
-    session: Session, actor: Actor, unit: Unit, mode: Mode, title: str, playbook: Playbook
-) -> Incident:
+def open_incident(session: Session, actor: Actor, unit: Unit, mode: Mode, title: str, playbook: Playbook) -> Incident:
     """A new incident in the unit. Raises `NotAllowed` in words a person can act on."""
     actor.demand(Role.OFFICER, unit.id)
     title = " ".join(title.split())
@@ -44,9 +42,7 @@ def close_incident(session: Session, actor: Actor, incident: Incident) -> None:
     if incident.closed_at is not None:
         raise NotAllowed("the incident is closed already")
     running = session.scalars(
-        select(Broadcast.id).where(
-            Broadcast.incident_id == incident.id, Broadcast.state == BroadcastState.RELEASED
-        )
+        select(Broadcast.id).where(Broadcast.incident_id == incident.id, Broadcast.state == BroadcastState.RELEASED)
     ).first()
     if running is not None:
         raise NotAllowed("a broadcast is still being sent; stop it or wait until it is done")

@@ -101,9 +101,7 @@ def users_with(session: Session, unit_id: uuid.UUID, role: Role, but: uuid.UUID 
 
 def tell(session: Session, notice: Notice, users: Sequence[User], about: Broadcast, now: datetime) -> int:
     """Queue a notice about a broadcast, in its mode. Returns how many deliveries; 0 when nobody can be reached."""
-    return send(
-        session, notice, users, unit_id=about.unit_id, mode=about.mode, incident_id=about.incident_id, now=now
-    )
+    return send(session, notice, users, unit_id=about.unit_id, mode=about.mode, incident_id=about.incident_id, now=now)
 
 
 def send(

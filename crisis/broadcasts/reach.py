@@ -125,8 +125,6 @@ def audiences(session: Session, unit_id: uuid.UUID, keys: Iterable[str]) -> list
         row = rows.get(key)
         count = 0
         if row is not None:
-            count = len(
-                session.execute(select(membership.c.person_id).where(membership.c.group_id == row.id)).all()
-            )
+            count = len(session.execute(select(membership.c.person_id).where(membership.c.group_id == row.id)).all())
         counted.append(Audience(key, row.name if row else key, count))
     return counted

@@ -16,8 +16,8 @@ from crisis.actor import Actor
 from crisis.broadcasts import notice
 from crisis.broadcasts.compose import Composed
 from crisis.broadcasts.draft import chosen_accounts
-from crisis.broadcasts.freeze import NotReady, digest, freeze
-from crisis.broadcasts.reach import Receiver, receivers
+from crisis.broadcasts.freeze import NotReady, Read, digest, freeze, still_as_read
+from crisis.broadcasts.reach import STOPS_THE_REST, Receiver, receivers
 from crisis.models import Broadcast, Delivery, new_id
 from crisis.playbooks.playbook import Playbook
 from crisis.queues import wake
@@ -36,14 +36,17 @@ def release(
     actor: Actor,
     broadcast: Broadcast,
     settings: Settings,
-    playbook: Playbook,
+    playbook: Playbook | None,
     now: datetime,
     *,
     break_glass: str | None = None,
+    read: Read | None = None,
 ) -> int:
     """Release a draft (single authority), an approved broadcast, or anything at all with a `break_glass` reason.
 
-    Returns how many deliveries were queued. Raises `NotReady`, `SecondPerson` or `NotAllowed`.
+    `read` is what the officer had on the screen; anything else is not sent. `playbook` is needed for a draft only: what
+    is frozen can be released when the file is gone. Returns how many deliveries were queued. Raises `NotReady`,
+    `Changed`, `SecondPerson` or `NotAllowed`.
     """
     actor.demand(Role.OFFICER, broadcast.unit_id)
     check_move(BROADCAST_MOVES, broadcast.state, BroadcastState.RELEASED)
@@ -53,9 +56,10 @@ def release(
     if break_glass is not None and not reason:
         raise NotAllowed("breaking the glass needs a reason; everybody with the right is told it")
     if broadcast.state is BroadcastState.DRAFT:
-        needs = freeze(session, broadcast, settings, playbook, now)
+        needs = freeze(session, broadcast, settings, playbook, now, read)
         if needs.needs == "dual" and not reason:
             raise SecondPerson(needs.why)
+    still_as_read(broadcast, read)
     _still_what_was_approved(broadcast, reason, now)
     return _let_go(session, actor, broadcast, settings, now, reason)
 
@@ -66,9 +70,14 @@ def _still_what_was_approved(broadcast: Broadcast, break_glass: str, now: dateti
         raise NotAllowed("the text is not what was frozen; nothing was sent. Tell an administrator")
     if broadcast.expires_at is not None and broadcast.expires_at <= now:
         raise NotAllowed("this is too old to be sent; take it back to a draft and look at it again")
+    if broadcast.next_update_at is not None and broadcast.next_update_at <= now:
+        raise NotAllowed("it promises an update at a time that has passed; take it back to a draft and look at it again")
     if broadcast.authority == "dual" and not break_glass:
+        authors = (broadcast.submitted_by, broadcast.created_by)
         yes = [approval for approval in broadcast.approvals if approval.decision == "yes"]
-        if not any(approval.digest == broadcast.digest and approval.user_id != broadcast.submitted_by for approval in yes):
+        read = any(approval.digest == broadcast.digest and approval.user_id not in authors for approval in yes)
+        # An old yes to the same words does not outlive being taken back or returned.
+        if not read or broadcast.state is not BroadcastState.APPROVED:
             raise SecondPerson(broadcast.authority_reason or "a second person has not said yes")
 
 
@@ -77,10 +86,12 @@ def _let_go(
 ) -> int:
     accounts = chosen_accounts(session, broadcast)
     original = session.get(Broadcast, broadcast.follows_id) if broadcast.follows_id else None
-    if original is not None and broadcast.phase in ("correction", "all_clear"):
+    if original is not None and broadcast.phase in STOPS_THE_REST:
         # Whoever has not got the wrong or outdated text yet shall not get it now.
         stop_rest(session, original, f"followed by: {broadcast.phase}", now)
     found = receivers(session, broadcast, accounts, original)
+    if not found and original is not None:
+        raise NotReady(Composed(), "nobody has got the first message yet; stop that one instead")
     if not found:
         raise NotReady(Composed(), "nobody would get this; choose audiences or channels")
     unit = settings.unit(broadcast.unit.key)

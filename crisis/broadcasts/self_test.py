@@ -40,9 +40,7 @@ def send_to_myself(
     for account in chosen_accounts(session, broadcast):
         if FACTS[account.channel].medium != "wall":
             accounts.setdefault(FACTS[account.channel].medium, account)
-    composed = compose(
-        settings, playbook, broadcast, broadcast.unit.key, channels_of(accounts.values()), now
-    )
+    composed = compose(settings, playbook, broadcast, broadcast.unit.key, channels_of(accounts.values()), now)
     if not accounts:
         raise NotAllowed("a test to yourself needs SMS or e-mail among the channels")
     if not composed.ready:
@@ -59,9 +57,7 @@ def send_to_myself(
         if row.medium in accounts:
             account = accounts[row.medium]
             language = row.language if row.language in LANGUAGES else "nb"
-            found.setdefault(
-                row.medium, Receiver(account.id, account.channel, row.address, language, row.id)
-            )
+            found.setdefault(row.medium, Receiver(account.id, account.channel, row.address, language, row.id))
     if not found:
         raise NotAllowed("you have no phone or mailbox of your own here; an administrator can add them under People")
     test = Broadcast(

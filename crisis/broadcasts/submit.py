@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from crisis import audit
 from crisis.actor import Actor
 from crisis.broadcasts import notice
-from crisis.broadcasts.freeze import freeze, thaw
+from crisis.broadcasts.freeze import Read, freeze, thaw
 from crisis.models import Approval, Broadcast
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import Settings
@@ -17,12 +17,21 @@ from crisis.states import BROADCAST_MOVES, BroadcastState, NotAllowed, Role, che
 
 
 def submit(
-    session: Session, actor: Actor, broadcast: Broadcast, settings: Settings, playbook: Playbook, now: datetime
+    session: Session,
+    actor: Actor,
+    broadcast: Broadcast,
+    settings: Settings,
+    playbook: Playbook | None,
+    now: datetime,
+    *,
+    read: Read | None = None,
 ) -> None:
-    """Freeze it and ask for a second person, who is told at once. Raises `NotReady` or `NotAllowed`."""
+    """Freeze it and ask for a second person, who is told at once. Raises `NotReady`, `Changed` or `NotAllowed`."""
     actor.demand(Role.OFFICER, broadcast.unit_id)
     check_move(BROADCAST_MOVES, broadcast.state, BroadcastState.SUBMITTED)
-    freeze(session, broadcast, settings, playbook, now)
+    if broadcast.incident is not None and broadcast.incident.closed_at is not None:
+        raise NotAllowed("the incident is closed; open a new one")
+    freeze(session, broadcast, settings, playbook, now, read)
     broadcast.state = BroadcastState.SUBMITTED
     broadcast.submitted_by, broadcast.submitted_at = actor.user_id, now
     broadcast.return_reason = None
@@ -43,9 +52,7 @@ def approve(session: Session, actor: Actor, broadcast: Broadcast, digest: str, n
     _judge(session, actor, broadcast, BroadcastState.APPROVED, "yes", "", digest, now)
 
 
-def send_back(
-    session: Session, actor: Actor, broadcast: Broadcast, reason: str, digest: str, now: datetime
-) -> None:
+def send_back(session: Session, actor: Actor, broadcast: Broadcast, reason: str, digest: str, now: datetime) -> None:
     """Return it to its author with a reason; it is a draft again."""
     _judge(session, actor, broadcast, BroadcastState.DRAFT, "returned", reason, digest, now)
 

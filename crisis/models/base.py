@@ -42,7 +42,9 @@ class UtcTime(TypeDecorator[datetime]):
 
 def words(enum: type) -> Enum:
     """An enumeration stored as its words, checked by the database."""
-    return Enum(enum, native_enum=False, create_constraint=True, length=20, values_callable=lambda e: [m.value for m in e])
+    return Enum(
+        enum, native_enum=False, create_constraint=True, length=20, values_callable=lambda e: [m.value for m in e]
+    )
 
 
 class Base(DeclarativeBase):

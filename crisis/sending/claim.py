@@ -15,6 +15,7 @@ from sqlalchemy import exists, func, literal_column, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from crisis.channels.base import Outgoing
+from crisis.db import rows_changed
 from crisis.models import (
     Account,
     Broadcast,
@@ -51,7 +52,8 @@ class Claimed:
 
 def take_account(session: Session, account_id: uuid.UUID, owner: str, now: datetime) -> Account | None:
     """Lease the account to `owner`, or renew the lease. None when it is paused, not free yet, or somebody else's."""
-    taken = session.execute(
+    taken = rows_changed(
+        session,
         update(Account)
         .where(
             Account.id == account_id,
@@ -60,8 +62,8 @@ def take_account(session: Session, account_id: uuid.UUID, owner: str, now: datet
             or_(Account.lease_owner.is_(None), Account.lease_owner == owner, Account.lease_until < now),
         )
         .values(lease_owner=owner, lease_until=now + ACCOUNT_LEASE)
-        .execution_options(synchronize_session=False)
-    ).rowcount
+        .execution_options(synchronize_session=False),
+    )
     return session.get(Account, account_id, populate_existing=True) if taken == 1 else None
 
 
@@ -170,7 +172,7 @@ def _suppress_unwilling(
             select(Destination.person_id, Destination.address).where(
                 ~Destination.consent, tuple_(Destination.person_id, Destination.address).in_(pairs)
             )
-        ).tuples()
+        )
         if pairs
         else ()
     )
@@ -208,7 +210,7 @@ def _outgoing(
             .outerjoin(Incident, Incident.id == Broadcast.incident_id)  # a notice may have none
             .join(Unit, Unit.id == Broadcast.unit_id)
             .where(Broadcast.id.in_({row.broadcast_id for row in deliveries}))
-        ).tuples()
+        )
     }
     threads = _threads(session, deliveries)
     claimed = []
@@ -248,7 +250,7 @@ def _threads(session: Session, deliveries: Sequence[Delivery]) -> dict[uuid.UUID
             break
         found = session.execute(
             select(Delivery.id, Delivery.provider_id, Delivery.follows_id).where(Delivery.id.in_(wanted))
-        ).tuples()
+        )
         wanted = set()
         for delivery_id, provider_id, follows_id in found:
             earlier[delivery_id] = (provider_id, follows_id)
@@ -259,7 +261,7 @@ def _threads(session: Session, deliveries: Sequence[Delivery]) -> dict[uuid.UUID
         thread: list[str] = []
         step = row.follows_id
         while step in earlier and len(thread) < LONGEST_THREAD:
-            provider_id, step = earlier[step]  # type: ignore[index]
+            provider_id, step = earlier[step]
             if provider_id:
                 thread.insert(0, provider_id)
         if thread:

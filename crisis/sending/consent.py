@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from crisis.db import rows_changed
 from crisis.models import OptOut
 
 
@@ -22,11 +23,12 @@ def opt_out(session: Session, account_id: uuid.UUID, address: str, source: str, 
 
 def opt_in(session: Session, account_id: uuid.UUID, address: str, now: datetime) -> bool:
     """`address` wants to hear from this account again. False when it had not said stop."""
-    ended = session.execute(
+    ended = rows_changed(
+        session,
         update(OptOut)
         .where(OptOut.account_id == account_id, OptOut.address == address, OptOut.ended_at.is_(None))
-        .values(ended_at=now)
-    ).rowcount
+        .values(ended_at=now),
+    )
     return bool(ended)
 
 

@@ -25,7 +25,9 @@ TRIES = 60  # of a delivery whose requests never leave us ...
 TRY_FOR = timedelta(hours=2)  # ... and for how long; with pauses of up to a minute the time runs out first
 LONGEST_PAUSE = 60.0
 LOOKS_AFTER = (5.0, 15.0, 60.0)  # seconds before each look for an uncertain one; providers list with a delay
-REPEAT_AFTER = timedelta(minutes=10)  # a private one we can't look up is repeated after this, unless the account says else
+REPEAT_AFTER = timedelta(
+    minutes=10
+)  # a private one we can't look up is repeated after this, unless the account says else
 QUIET_STREAK = 5  # this many in a row that never left us: it is the provider, not the delivery
 
 
@@ -71,9 +73,7 @@ def after_send(
             return _again(Outcome.UNREACHABLE, result, now + timedelta(seconds=growing_pause(attempt)))
         case Uncertain():
             wait = timedelta(seconds=0 if facts.repeat_safe else LOOKS_AFTER[0])
-            return Next(
-                DeliveryState.UNCERTAIN, Outcome.UNCERTAIN, due_at=now + wait, code=result.code, say=result.say
-            )
+            return Next(DeliveryState.UNCERTAIN, Outcome.UNCERTAIN, due_at=now + wait, code=result.code, say=result.say)
         case _:  # a sixth error would be a defect of an adapter: it may have left
             return Next(DeliveryState.UNCERTAIN, Outcome.UNCERTAIN, due_at=now, say=str(result))
 

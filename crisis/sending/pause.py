@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import SYSTEM, Actor
+from crisis.db import rows_changed
 from crisis.models import Account
 from crisis.queues import wake
 from crisis.states import NotAllowed
@@ -41,12 +42,12 @@ def resume(session: Session, actor: Actor, account: Account) -> None:
 def pause_misconfigured(session: Session, account: Account, say: str, now: datetime) -> None:
     """The provider refuses our keys or rights: pause once, with its words. The clock tells administrators."""
     reason = f"stopped by itself: {say}"[:500]
-    paused = session.execute(
+    paused = rows_changed(
+        session,
         update(Account)
         .where(Account.id == account.id, Account.paused_reason.is_(None))
-        
-        .values(paused_reason=reason, paused_at=now, pause_told_at=None, healthy=False, health=say[:500])
-    ).rowcount
+        .values(paused_reason=reason, paused_at=now, pause_told_at=None, healthy=False, health=say[:500]),
+    )
     if paused:
         audit.record(
             session,

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from crisis.channels.base import Receipt
+from crisis.db import rows_changed
 from crisis.models import Account, Delivery, ReceiptRow, new_id
 from crisis.sending.consent import opt_out
 from crisis.sending.tally import Moves
@@ -60,12 +61,11 @@ def _delivery(session: Session, account: Account, receipt: Receipt) -> Delivery 
     return found
 
 
-def _store(
-    session: Session, account: Account, receipt: Receipt, delivery: Delivery | None, now: datetime
-) -> bool:
+def _store(session: Session, account: Account, receipt: Receipt, delivery: Delivery | None, now: datetime) -> bool:
     """Keep it. False when the very same receipt is here already."""
     insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(ReceiptRow)
-    stored = session.execute(
+    stored = rows_changed(
+        session,
         insert.values(
             id=new_id(),
             account_id=account.id,
@@ -76,8 +76,8 @@ def _store(
             code=receipt.code[:60],
             say=receipt.say[:500],
             at=now,
-        ).on_conflict_do_nothing()
-    ).rowcount
+        ).on_conflict_do_nothing(),
+    )
     return bool(stored)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
+from crisis.db import rows_changed
 from crisis.models import Account, Broadcast, Delivery, utcnow
 from crisis.queues import wake
 from crisis.sending.tally import Moves
@@ -47,7 +48,8 @@ def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: 
     now = utcnow()
     if broadcast.expires_at is not None and broadcast.expires_at <= now:
         raise NotAllowed("the broadcast is too old to be sent; release a new one")
-    count = session.execute(
+    count = rows_changed(
+        session,
         update(Delivery)
         .where(
             Delivery.broadcast_id == broadcast.id,
@@ -55,8 +57,8 @@ def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: 
             Delivery.state == DeliveryState.FAILED,
         )
         .values(state=DeliveryState.QUEUED, due_at=now, first_attempt_at=None, changed_at=now)
-        .execution_options(synchronize_session=False)
-    ).rowcount
+        .execution_options(synchronize_session=False),
+    )
     if count:
         moves = Moves()
         moves.move(broadcast.id, account.id, DeliveryState.FAILED, DeliveryState.QUEUED, count)

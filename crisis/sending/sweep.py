@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, func, insert, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
+from crisis.db import rows_changed
 from crisis.models import Account, Attempt, Broadcast, Delivery, Tally
 from crisis.sending.record import attempt_lost
 from crisis.sending.tally import Moves
@@ -72,7 +73,8 @@ def end_queued(
 def finished(session: Session, now: datetime) -> int:
     """Released broadcasts with nothing left to do are closed. Returns how many."""
     open_left = exists().where(Tally.broadcast_id == Broadcast.id, Tally.state.in_(OPEN), Tally.count > 0)
-    return session.execute(
+    return rows_changed(
+        session,
         update(Broadcast)
         .where(
             Broadcast.state == BroadcastState.RELEASED,
@@ -80,11 +82,13 @@ def finished(session: Session, now: datetime) -> int:
             ~open_left,
         )
         .values(state=BroadcastState.CLOSED, ended_at=now)
-        .execution_options(synchronize_session=False)
-    ).rowcount
+        .execution_options(synchronize_session=False),
+    )
 
 
-def idle_with_work(session: Session, mode: Mode, now: datetime, *, overdue: timedelta = timedelta(0)) -> list[uuid.UUID]:
+def idle_with_work(
+    session: Session, mode: Mode, now: datetime, *, overdue: timedelta = timedelta(0)
+) -> list[uuid.UUID]:
     """Accounts of `mode` that have something due since `overdue`, may speak, and that nobody is draining."""
     due = exists().where(
         Delivery.account_id == Account.id,

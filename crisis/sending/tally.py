@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
+from sqlalchemy import Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -42,7 +42,7 @@ class Moves:
 
     def write(self, session: Session) -> None:
         """Add the sums to the table. Rows are taken in one order, so that two writers cannot wait for each other."""
-        rows: Iterable[dict[str, Any]] = [
+        rows: list[dict[str, Any]] = [
             {"broadcast_id": key[0], "account_id": key[1], "state": key[2], "count": count}
             for key, count in sorted(self._sum.items(), key=lambda item: (item[0][0].int, item[0][1].int, item[0][2]))
             if count
@@ -51,10 +51,8 @@ class Moves:
         if not rows:
             return
         insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Tally)
-        session.execute(
-            insert.on_conflict_do_update(
-                index_elements=[Tally.broadcast_id, Tally.account_id, Tally.state],
-                set_={"count": Tally.count + insert.excluded.count},
-            ),
-            rows,
+        upsert: Executable = insert.on_conflict_do_update(
+            index_elements=[Tally.broadcast_id, Tally.account_id, Tally.state],
+            set_={"count": Tally.count + insert.excluded.count},
         )
+        session.execute(upsert, rows)

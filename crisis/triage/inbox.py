@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from crisis.channels.base import Inbound
+from crisis.db import rows_changed
 from crisis.models import Account, Delivery, InboundRow, new_id
 from crisis.sending.consent import opt_in, opt_out
 
@@ -30,7 +31,8 @@ def receive(session: Session, account: Account, inbounds: Sequence[Inbound], now
             .order_by(Delivery.id.desc())
             .limit(1)
         )
-        stored = session.execute(
+        stored = rows_changed(
+            session,
             insert.insert(InboundRow)
             .values(
                 id=new_id(),
@@ -43,8 +45,8 @@ def receive(session: Session, account: Account, inbounds: Sequence[Inbound], now
                 delivery_id=answers,
                 raw={},
             )
-            .on_conflict_do_nothing()
-        ).rowcount
+            .on_conflict_do_nothing(),
+        )
         new += bool(stored)
         if inbound.consent == "stop":
             opt_out(session, account.id, inbound.author, "stop", now)

@@ -1,0 +1,326 @@
+"""A drain claims, sends and records; whatever the provider answers, nothing is lost and nothing is said twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from crisis.channels.base import Accepted, Busy, Misconfigured, Rejected, Uncertain, Unreachable
+from crisis.db import Database
+from crisis.models import Attempt, Broadcast, Delivery, OptOut
+from crisis.sending import outcomes, sweep
+from crisis.sending.claim import claim, take_account
+from crisis.sending.drain import Desk, Drain
+from crisis.states import BroadcastState, DeliveryState, Outcome
+from tests.sending.world import PUBLIC, Finder, Provider, World, world
+
+PHONES = [f"+4740000{number:03}" for number in range(40)]
+
+
+@pytest.fixture
+def here(database: Database) -> World:
+    return world(database)
+
+
+def attempts(here: World) -> list[Attempt]:
+    with here.database.reading() as session:
+        return list(session.scalars(select(Attempt).order_by(Attempt.number, Attempt.kind)))
+
+
+def test_everybody_gets_it_once_and_the_counters_agree(here: World) -> None:
+    broadcast = here.release(PHONES)
+    provider = Provider()
+    assert here.drain(provider) == len(PHONES)
+    assert provider.heard() == Counter(PHONES)
+    assert here.states(broadcast) == {DeliveryState.ACCEPTED: len(PHONES)} == here.counted(broadcast)
+    assert len(attempts(here)) == len(PHONES)
+    assert here.drain(provider) == 0  # a second wake-up finds nothing
+
+
+def test_what_leaves_names_the_attempt(here: World) -> None:
+    here.release(PHONES[:1])
+    provider = Provider()
+    here.drain(provider)
+    out, delivery = provider.said[0], here.deliveries()[0]
+    assert out.reference == f"{delivery.id.hex}.1"
+    assert (out.text, out.mode, out.address) == ("ØVELSE hei ØVELSE", "drill", PHONES[0])
+    assert delivery.provider_id == f"id-{out.reference}"
+
+
+def test_refused_for_ever_is_failed_with_the_providers_words(here: World) -> None:
+    here.release(PHONES[:2])
+    here.drain(Provider(answers={PHONES[0]: [Rejected("no such number", code="21211")]}))
+    failed = next(row for row in here.deliveries() if row.address == PHONES[0])
+    assert (failed.state, failed.code, failed.say) == (DeliveryState.FAILED, "21211", "no such number")
+    assert here.states() == here.counted()
+
+
+def test_opted_out_is_suppressed_and_remembered(here: World) -> None:
+    here.release(PHONES[:1])
+    here.drain(Provider(answers={"*": [Rejected("has said stop", code="21610", opted_out=True)]}))
+    assert here.states() == {DeliveryState.SUPPRESSED: 1} == here.counted()
+    here.release(PHONES[:2])
+    provider = Provider()
+    here.drain(provider)
+    assert provider.heard() == Counter(PHONES[1:2])  # asked again at the moment of sending
+
+
+def test_busy_pauses_the_account_and_queues_again(here: World) -> None:
+    here.release(PHONES[:5])
+    provider = Provider(answers={PHONES[0]: [Busy("slow down", retry_after=30)]})
+    here.drain(provider)
+    account = here.account()
+    assert account.free_at is not None
+    assert timedelta(seconds=28) < account.free_at - here.clock() <= timedelta(seconds=30)
+    assert account.lease_owner is None
+    assert here.drain(provider) == 0  # not yet
+    here.clock.forward(seconds=31)
+    here.drain(provider)
+    assert here.states() == {DeliveryState.ACCEPTED: 5} == here.counted()
+    assert provider.heard()[PHONES[0]] == 2
+    assert sum(provider.heard().values()) == 6
+
+
+def test_never_left_is_tried_again_after_a_pause(here: World) -> None:
+    here.release(PHONES[:1])
+    provider = Provider(answers={"*": [Unreachable("connection refused")]})
+    here.drain(provider)
+    assert here.states() == {DeliveryState.QUEUED: 1} == here.counted()
+    assert here.drain(provider) == 0
+    here.clock.forward(seconds=2)
+    here.drain(provider)
+    assert here.states() == {DeliveryState.ACCEPTED: 1}
+    assert [one.outcome for one in attempts(here)] == [Outcome.UNREACHABLE, Outcome.ACCEPTED]
+
+
+def test_never_left_ends_after_two_hours(here: World) -> None:
+    here.release(PHONES[:1])
+    here.drain(Provider(answers={"*": [Unreachable("refused")]}))
+    here.clock.forward(hours=2, minutes=1)
+    here.drain(Provider(answers={"*": [Unreachable("refused")]}))
+    assert here.states() == {DeliveryState.FAILED: 1}
+
+
+def test_wrong_keys_pause_the_account_until_a_person_resumes(here: World) -> None:
+    here.release(PHONES[:20])
+    provider = Provider(answers={"*": [Misconfigured("authenticate", code="20003")] * 20})
+    here.drain(provider)
+    assert len(provider.said) <= provider.facts.concurrency  # those in the air, then no more
+    assert here.states() == {DeliveryState.QUEUED: 20} == here.counted()
+    assert "authenticate" in (here.account().paused_reason or "")
+    assert here.drain(Provider()) == 0
+
+
+def test_a_defect_in_an_adapter_is_uncertain_not_lost(here: World) -> None:
+    here.release(PHONES[:1])
+    here.drain(Provider(answers={"*": [ZeroDivisionError()]}))
+    assert here.states() == {DeliveryState.UNCERTAIN: 1} == here.counted()
+
+
+class TestFindingOut:
+    def uncertain(self, here: World, provider: Provider) -> None:
+        here.release(PHONES[:1])
+        provider.answers["*"] = [Uncertain("read timeout", code="timeout")]
+        here.drain(provider)
+        assert here.states() == {DeliveryState.UNCERTAIN: 1} == here.counted()
+
+    def test_found_at_the_provider_is_accepted_without_a_second_send(self, here: World) -> None:
+        provider = Finder(found=[None, Accepted("there", "https://provider.example/there")])
+        self.uncertain(here, provider)
+        for _ in range(2):
+            here.clock.forward(seconds=16)
+            here.drain(provider)
+        assert here.states() == {DeliveryState.ACCEPTED: 1} == here.counted()
+        assert len(provider.said) == 1
+        assert provider.looked == 2
+        assert here.deliveries()[0].provider_id == "there"
+
+    def test_looked_thoroughly_and_not_there_is_sent_again(self, here: World) -> None:
+        provider = Finder()
+        self.uncertain(here, provider)
+        for _ in outcomes.LOOKS_AFTER:
+            assert len(provider.said) == 1
+            here.clock.forward(seconds=61)
+            here.drain(provider)
+        here.drain(provider)
+        assert provider.looked == len(outcomes.LOOKS_AFTER)
+        assert here.states() == {DeliveryState.ACCEPTED: 1} == here.counted()
+        assert len(provider.said) == 2
+
+    def test_cannot_look_now_never_counts_as_not_there(self, here: World) -> None:
+        provider = Finder(found=[Unreachable("no connection")] * 20)
+        self.uncertain(here, provider)
+        for _ in range(20):
+            here.clock.forward(seconds=61)
+            here.drain(provider)
+        assert here.states() == {DeliveryState.UNCERTAIN: 1}
+        assert len(provider.said) == 1
+
+    def test_public_that_nobody_can_look_up_waits_for_a_person(self, here: World) -> None:
+        provider = Provider(facts=PUBLIC)
+        self.uncertain(here, provider)
+        for _ in range(3):
+            here.clock.forward(hours=1)
+            here.drain(provider)
+        assert here.states() == {DeliveryState.UNCERTAIN: 1}
+        assert here.deliveries()[0].due_at is None
+        assert len(provider.said) == 1
+
+    def test_private_that_nobody_can_look_up_is_repeated_after_a_while(self, here: World) -> None:
+        provider = Provider()
+        self.uncertain(here, provider)
+        here.clock.forward(seconds=10)
+        here.drain(provider)
+        assert here.states() == {DeliveryState.UNCERTAIN: 1}
+        here.clock.forward(minutes=11)
+        here.drain(provider)
+        here.drain(provider)
+        assert len(provider.said) == 2
+        assert here.states() == {DeliveryState.ACCEPTED: 1} == here.counted()
+
+
+class TestClaiming:
+    def test_two_senders_never_share_an_account(self, here: World) -> None:
+        here.release(PHONES)
+        with here.database.writing() as session:
+            assert take_account(session, here.account_id, "other", here.clock()) is not None
+        assert here.drain(Provider()) == 0
+        here.clock.forward(seconds=31)  # the other one died: its lease ran out
+        assert here.drain(Provider()) == len(PHONES)
+
+    def test_two_drains_at_once_say_it_once(self, here: World) -> None:
+        here.release(PHONES)
+        provider = Provider(takes=0.01)
+
+        async def both() -> None:
+            drains = [
+                Drain(
+                    Desk(here.database, owner, now=here.clock),
+                    provider,
+                    here.account_id,
+                    pace=1000,
+                    repeat_after=None,
+                )
+                for owner in ("a", "b")
+            ]
+            await asyncio.gather(*(drain.run(5) for drain in drains))
+
+        asyncio.run(both())
+        assert provider.heard() == Counter(PHONES)
+
+    def test_urgent_before_bulk(self, here: World) -> None:
+        here.release(PHONES[:5], priority=5)
+        here.release(PHONES[5:10], priority=1)
+        with here.database.writing() as session:
+            first = claim(session, here.account_id, 5, here.clock())
+        assert {one.out.address for one in first} == set(PHONES[5:10])
+
+    def test_an_update_never_overtakes_what_it_updates(self, here: World) -> None:
+        first = here.release(PHONES[:2])
+        here.release(PHONES[:2], follows=first, priority=0)
+        with here.database.writing() as session:
+            taken = claim(session, here.account_id, 10, here.clock())
+        assert {one.broadcast_id for one in taken} == {first}
+
+    def test_an_update_knows_the_thread_it_continues(self, here: World) -> None:
+        first = here.release(PHONES[:1])
+        provider = Provider()
+        here.drain(provider)
+        here.release(PHONES[:1], follows=first)
+        here.drain(provider)
+        assert provider.said[1].reply_to == f"id-{provider.said[0].reference}"
+
+    def test_nothing_leaves_before_its_time(self, here: World) -> None:
+        here.release(PHONES, delay=timedelta(seconds=10))
+        assert here.drain(Provider()) == 0
+        here.clock.forward(seconds=10)
+        assert here.drain(Provider()) == len(PHONES)
+
+    def test_too_old_is_not_sent(self, here: World) -> None:
+        broadcast = here.release(PHONES, expires=timedelta(minutes=5))
+        here.clock.forward(minutes=5)
+        assert here.drain(Provider()) == 0
+        here.write(lambda session: sweep.too_old(session, here.clock()))
+        assert here.states(broadcast) == {DeliveryState.EXPIRED: len(PHONES)} == here.counted(broadcast)
+
+    def test_a_stopped_broadcast_is_not_sent_even_if_rows_were_left_queued(self, here: World) -> None:
+        broadcast = here.release(PHONES)
+
+        def stop(session: object) -> None:
+            session.get(Broadcast, broadcast).state = BroadcastState.STOPPED  # type: ignore[attr-defined]
+
+        here.write(stop)
+        assert here.drain(Provider()) == 0
+
+
+class TestSweep:
+    def test_a_sender_that_died_in_the_call_leaves_it_uncertain(self, here: World) -> None:
+        broadcast = here.release(PHONES[:3])
+        with here.database.writing() as session:
+            claim(session, here.account_id, 3, here.clock())
+        here.clock.forward(seconds=89)
+        assert here.write(lambda session: sweep.lost_claims(session, here.clock())) == 0
+        here.clock.forward(seconds=2)
+        assert here.write(lambda session: sweep.lost_claims(session, here.clock())) == 3
+        assert here.states(broadcast) == {DeliveryState.UNCERTAIN: 3} == here.counted(broadcast)
+        assert {one.kind for one in attempts(here)} == {"lost"}
+
+    def test_a_sender_thought_dead_that_comes_back_tells_the_truth(self, here: World) -> None:
+        broadcast = here.release(PHONES[:1])
+
+        def meanwhile(_out: object) -> None:
+            here.clock.forward(seconds=120)
+            here.write(lambda session: sweep.lost_claims(session, here.clock()))
+
+        here.drain(Provider(during=meanwhile))
+        assert here.states(broadcast) == {DeliveryState.ACCEPTED: 1} == here.counted(broadcast)
+
+    def test_a_broadcast_with_nothing_left_to_do_is_closed(self, here: World) -> None:
+        broadcast = here.release(PHONES[:2])
+        here.clock.forward(seconds=1)
+        assert here.write(lambda session: sweep.finished(session, here.clock())) == 0
+        here.drain(Provider())
+        assert here.write(lambda session: sweep.finished(session, here.clock())) == 1
+        with here.database.reading() as session:
+            assert session.get_one(Broadcast, broadcast).state is BroadcastState.CLOSED
+
+    def test_forgotten_work_is_found(self, here: World) -> None:
+        from crisis.states import Mode
+
+        here.release(PHONES[:1])
+        with here.database.reading() as session:
+            assert sweep.idle_with_work(session, Mode.DRILL, here.clock()) == [here.account_id]
+            assert sweep.idle_with_work(session, Mode.LIVE, here.clock()) == []
+            late = sweep.idle_with_work(session, Mode.DRILL, here.clock(), overdue=timedelta(seconds=2))
+            assert late == []
+
+
+def test_stopping_gives_back_what_was_not_said(here: World) -> None:
+    broadcast = here.release(PHONES)
+    provider = Provider(takes=0.05)
+    provider = Provider(takes=0.05, facts=provider.facts)
+
+    async def interrupted() -> None:
+        drain = Drain(
+            Desk(here.database, "me", now=here.clock), provider, here.account_id, pace=1000, repeat_after=None
+        )
+        work = asyncio.create_task(drain.run(10))
+        await asyncio.sleep(0.12)
+        drain.stop()
+        await work
+
+    asyncio.run(interrupted())
+    states = here.states(broadcast)
+    assert 0 < states[DeliveryState.ACCEPTED] < len(PHONES)
+    assert states == here.counted(broadcast)
+    assert set(states) == {DeliveryState.ACCEPTED, DeliveryState.QUEUED}
+    with here.database.reading() as session:
+        untouched = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.QUEUED)).all()
+        assert {row.attempts for row in untouched} == {0}
+        assert session.scalars(select(OptOut)).all() == []
+    here.drain(provider)
+    assert provider.heard() == Counter(PHONES)
