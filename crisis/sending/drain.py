@@ -40,6 +40,7 @@ SLICE_SECONDS = 10.0
 FLUSH_SECONDS = 0.1  # how long an ended call may wait to be written down
 SPEAK_WITHIN = 30.0  # seconds after claiming; later it is given back, well before its lease runs out
 AWAY_SECONDS = 0.2  # a wait for the pace longer than this ends the slice: the account's row remembers
+MEMORY_SECONDS = 600.0  # an account that was quiet for so long has its whole burst again
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Drain:
         self._streak = 0
         self._misconfigured: Misconfigured | None = None
         self._spoken = 0
+        self._deadline = 0.0
+        self._speaking_over = False
 
     def stop(self) -> None:
         """Finish what is in the air and give the rest back. Returns at once."""
@@ -81,12 +84,13 @@ class Drain:
         self._streak = account.busy_streak
         now = self._desk.now()
         if account.free_at is not None:
-            self._pace.hold(time.monotonic() + (account.free_at - now).total_seconds())
-        deadline = time.monotonic() + seconds
+            # Also when it lies in the past: then it says how much of the burst is left.
+            self._pace.free_at = time.monotonic() + (account.free_at - now).total_seconds()
+        self._deadline = time.monotonic() + seconds
         try:
             if self._pace.wait(time.monotonic()) <= AWAY_SECONDS:
                 await self._find_out(account)
-                await self._send_all(account, deadline)
+                await self._send_all(account)
         finally:
             await asyncio.shield(asyncio.to_thread(self._leave, account))
         return self._spoken
@@ -104,14 +108,14 @@ class Drain:
                 return []
             return claim(session, self._account_id, limit, now, self._desk.unsubscribe_url)
 
-    async def _send_all(self, account: Account, deadline: float) -> None:
+    async def _send_all(self, account: Account) -> None:
         width = self._channel.facts.concurrency
         speakers = [asyncio.create_task(self._speak()) for _ in range(width)]
         writing = asyncio.create_task(self._write_down(account))
         try:
             # Little is held in memory: a second of the account's pace, so that a stop leaves little to say.
             hold = max(width, min(BATCH, round(self._pace.rate)))
-            while not self._stop and time.monotonic() < deadline:
+            while not self._stop and time.monotonic() < self._deadline:
                 if self._ready.qsize() * 2 <= hold:
                     batch = await asyncio.to_thread(self._claim, hold - self._ready.qsize())
                     for item in batch:
@@ -120,21 +124,12 @@ class Drain:
                         break
                 await asyncio.sleep(0.005)
         finally:
-            self._ready_end(width)
+            for _ in range(width):
+                self._ready.put_nowait(None)  # behind what is claimed: each is said, or given back by its turn
             await asyncio.gather(*speakers)
             self._speaking_over = True
             await writing
 
-    _speaking_over = False
-
-    def _ready_end(self, width: int) -> None:
-        if self._stop or self._pace.wait(time.monotonic()) > AWAY_SECONDS:
-            while not self._ready.empty():
-                item = self._ready.get_nowait()
-                if item is not None:
-                    self._unspoken.append(item[1])
-        for _ in range(width):
-            self._ready.put_nowait(None)
 
     # -- sending -----------------------------------------------------------------------------------------------
 
@@ -168,8 +163,7 @@ class Drain:
             if wait <= 0:
                 self._pace.take(now)
                 return True
-            if wait > 2:  # a long pause: others of the process go on, the account's row remembers
-                self._stop = True
+            if now + wait > self._deadline:  # the slice is over before its turn: the account's row remembers
                 return False
             await asyncio.sleep(wait)
         return False
@@ -238,8 +232,8 @@ class Drain:
             give_back(session, account, self._unspoken, now)
             if self._misconfigured is not None:
                 pause_misconfigured(session, account, self._misconfigured.say, now)
-            wait = self._pace.wait(time.monotonic())
-            free_at = now + timedelta(seconds=wait) if wait > 0 else None
+            ahead = self._pace.free_at - time.monotonic()
+            free_at = now + timedelta(seconds=ahead) if ahead > -MEMORY_SECONDS else None
             leave_account(session, account.id, self._desk.owner, free_at, self._streak)
 
     # -- finding out -------------------------------------------------------------------------------------------

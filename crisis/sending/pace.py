@@ -15,7 +15,7 @@ class Pace:
 
     rate: float  # messages a second
     burst: int
-    free_at: float = 0.0
+    free_at: float = float("-inf")  # long ago: nothing of the burst is used
 
     def wait(self, now: float) -> float:
         """Seconds until the next message may leave; 0 when it may leave now."""

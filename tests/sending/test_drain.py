@@ -324,3 +324,14 @@ def test_stopping_gives_back_what_was_not_said(here: World) -> None:
         assert session.scalars(select(OptOut)).all() == []
     here.drain(provider)
     assert provider.heard() == Counter(PHONES)
+
+
+def test_the_pace_is_kept_from_one_slice_to_the_next(here: World) -> None:
+    """A slow account that has used its burst does not get a new one because a new slice began."""
+    here.release(PHONES)
+    provider = Provider()
+    first = here.drain(provider, pace=0.5, seconds=1)
+    assert first == 10  # the usual burst
+    assert here.drain(provider, pace=0.5, seconds=1) == 0
+    here.clock.forward(seconds=2.1)
+    assert here.drain(provider, pace=0.5, seconds=1) == 1

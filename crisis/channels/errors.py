@@ -1,0 +1,172 @@
+"""From what a network says or does to one of the five ways a send can fail; the only place that decides it.
+
+An adapter hands in the answer, or the exception that came instead, and one hook that reads its provider's own codes.
+The rule behind the table: what surely never left is `Unreachable`, what may have been carried out is `Uncertain`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import requests
+import urllib3
+
+from crisis.channels.base import Busy, Misconfigured, Rejected, SendError, Uncertain, Unreachable
+
+LONGEST_SAY = 300  # a provider's words are shown to a person, not archived
+LONGEST_PAUSE = 86_400.0  # daily budgets are the longest limits providers document; more is a broken header
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, whole. `headers` are looked up in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object it holds; empty when it holds something else, such as a proxy's HTML page."""
+        try:
+            found = json.loads(self.text)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def say(self) -> str:
+        """The provider's words, for people. Never a page of HTML, never more than a few lines."""
+        body = self.body
+        words = next((body[key] for key in ("detail", "message", "title", "error") if body.get(key)), "")
+        said = " ".join(str(words).split())[:LONGEST_SAY]
+        return f"HTTP {self.status}: {said}" if said else f"HTTP {self.status}"
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, from Retry-After (seconds or a date) or x-rate-limit-reset (epoch); never negative."""
+        wait = _seconds(self.headers.get("retry-after", ""))
+        if wait is None and (reset := _number(self.headers.get("x-rate-limit-reset", ""))) is not None:
+            wait = reset - time.time()
+        return None if wait is None else min(max(0.0, wait), LONGEST_PAUSE)
+
+
+def answer(status: int, headers: Mapping[str, str], text: str) -> Answer:
+    return Answer(status, {name.lower(): value for name, value in headers.items()}, text)
+
+
+Codes = Callable[[Answer], SendError | None]
+
+
+def no_codes(_: Answer) -> SendError | None:
+    """The hook of a provider without codes of its own."""
+    return None
+
+
+def accepted_body(given: Answer, codes: Codes = no_codes) -> dict[str, Any]:
+    """The JSON object of a success; empty for 204. Raises the `SendError` that anything else means."""
+    if error := failure(given, codes):
+        raise error
+    if given.status == 204:
+        return {}
+    if not given.body:
+        raise Uncertain(f"HTTP {given.status}, but the answer is cut off or not JSON", code=str(given.status))
+    return given.body
+
+
+def failure(given: Answer, codes: Codes = no_codes) -> SendError | None:
+    """What a refusal means: the provider's own code first, then the status. None for a 2xx."""
+    status, say = given.status, given.say
+    if 200 <= status < 300:
+        return None
+    if error := codes(given):
+        return error
+    code = str(status)
+    match status:
+        case 429:
+            return Busy(say, code=code, retry_after=given.retry_after)
+        case 401 | 402 | 403 | 407:
+            return Misconfigured(say, code=code)
+        case 408:  # a server may give up waiting after it has already begun
+            return Uncertain(say, code=code)
+        case _ if 400 <= status < 500:
+            return Rejected(say, code=code)
+        case _ if status >= 500:
+            return Uncertain(say, code=code)
+        case _:  # redirects are not followed: a POST would turn into a GET on the way
+            return Misconfigured(f"{say}; the address of this account redirects elsewhere", code=code)
+
+
+def transport(error: Exception) -> SendError:
+    """What a call that ended without an answer means; requests' and aiohttp's exceptions alike.
+
+    Only the kind of error is told, not its text: client libraries put addresses, and some put keys, into theirs.
+    """
+    kind = type(_root(error)).__name__
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError):
+        return Unreachable(f"no connection ({kind})", code="no_connection")
+    if isinstance(error, requests.ConnectionError) and _never_connected(error):
+        return Unreachable(f"no connection ({kind})", code="no_connection")
+    if isinstance(
+        error,
+        aiohttp.ClientConnectorError
+        | aiohttp.ClientConnectorCertificateError
+        | aiohttp.ClientHttpProxyError
+        | aiohttp.ConnectionTimeoutError
+        | aiohttp.ServerFingerprintMismatch,
+    ):
+        return Unreachable(f"no connection ({kind})", code="no_connection")
+    if isinstance(error, requests.Timeout | asyncio.TimeoutError):
+        return Uncertain("no answer in time", code="timeout")
+    return Uncertain(f"the answer was lost on the way ({kind})", code="lost")
+
+
+@contextmanager
+def as_promised(*more: type[Exception]) -> Iterator[None]:
+    """Around a client library, which reads a success without looking whether it has the promised shape."""
+    odd: tuple[type[Exception], ...] = (KeyError, TypeError, ValueError, AttributeError, *more)
+    try:
+        yield
+    except odd as error:
+        raise Uncertain(f"the answer has an unexpected shape ({type(error).__name__})", code="shape") from None
+
+
+def _never_connected(error: requests.ConnectionError) -> bool:
+    """Requests wraps urllib3: a name not found and a refused connection arrive as the reason of `MaxRetryError`."""
+    wrapped = error.args[0] if error.args else None
+    reason = wrapped.reason if isinstance(wrapped, urllib3.exceptions.MaxRetryError) else wrapped
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _root(error: BaseException) -> BaseException:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
+
+
+def _seconds(value: str) -> float | None:
+    if (number := _number(value)) is not None or not value:
+        return number
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
