@@ -19,6 +19,7 @@ from crisis.db import Database
 from crisis.models import Account, Unit
 from crisis.playbooks.read import PlaybookFolder
 from crisis.seal import Seal
+from crisis.sending.unsubscribe import Unsubscribe
 from crisis.settings import AccountSettings, Settings, SettingsError
 from crisis.settings import read as read_settings
 from crisis.states import Mode
@@ -33,6 +34,7 @@ class Runtime:
     wakeups: queues.Wakeups
     playbooks: PlaybookFolder
     seal: Seal
+    unsubscribe: Unsubscribe
 
     def open_channels(self, mode: Mode) -> dict[uuid.UUID, Channel]:
         """Open every account of `mode`, and no other: a drill sender never reveals a live secret.
@@ -71,7 +73,18 @@ def load(path: Path) -> Settings:
 
 
 def start(settings: Settings) -> Runtime:
-    """Build the parts and make the database's units and accounts match the settings."""
+    """Build the parts and make the database's units and accounts match the settings.
+
+    Raises `SettingsError` when the settings and the database cannot be right together.
+    """
+    runtime = build(settings)
+    with runtime.database.writing() as session:
+        match_settings(session, settings)
+    return runtime
+
+
+def build(settings: Settings) -> Runtime:
+    """The parts, wired; nothing is read or written yet."""
     database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'crisis.db'}")
     wakeups = queues.Wakeups(settings.redis_url)
 
@@ -80,16 +93,15 @@ def start(settings: Settings) -> Runtime:
             wakeups.send(wanted)
 
     database.after_commit = send_noted
-    runtime = Runtime(
+    secret_key = settings.console.secret_key.reveal()
+    return Runtime(
         settings=settings,
         database=database,
         wakeups=wakeups,
         playbooks=PlaybookFolder(settings.playbooks_dir),
-        seal=Seal(settings.console.secret_key.reveal()),
+        seal=Seal(secret_key),
+        unsubscribe=Unsubscribe(secret_key, settings.console.public_url),
     )
-    with database.writing() as session:
-        match_settings(session, settings)
-    return runtime
 
 
 def match_settings(session: Session, settings: Settings) -> None:

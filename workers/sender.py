@@ -30,7 +30,6 @@ from crisis.runtime import Runtime
 from crisis.sending import pulse, sweep
 from crisis.sending.drain import Desk, Drain
 from crisis.sending.pause import pause_misconfigured
-from crisis.sending.unsubscribe import unsubscribe_url
 from crisis.settings import AccountSettings, SettingsError
 from crisis.states import Mode
 from workers.process import configured, run
@@ -50,13 +49,7 @@ class Sender:
         self.name = pulse.process_name(self.kind)
         self._settings: dict[uuid.UUID, AccountSettings] = {}
         self._channels: dict[uuid.UUID, Channel] = {}
-        self._desk = Desk(
-            runtime.database,
-            self.name,
-            unsubscribe_url=lambda delivery: unsubscribe_url(
-                runtime.settings.console.public_url, runtime.seal, delivery
-            ),
-        )
+        self._desk = Desk(runtime.database, self.name, unsubscribe_url=runtime.unsubscribe.url)
         self._drains: dict[uuid.UUID, Drain] = {}
         self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._woken: set[uuid.UUID] = set()

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 _LINK = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
+_PHONE = re.compile(r"(?<!\d)\d{2,4}(?: \d{2,3}){1,3}(?!\d)")
 _AFTER_LINK = ".,;:!?)]»”"  # a sentence's own signs, unless the link needs its closing bracket
 _ITEM = "- "
 
@@ -69,6 +70,16 @@ def _linked(line: str) -> Markup:
         address = found[0]
         while address[-1] in _AFTER_LINK and not (address[-1] == ")" and address.count("(") >= address.count(")")):
             address = address[:-1]
-        parts += [escape(line[done : found.start()]), Markup('<a href="{0}">{0}</a>').format(address)]
+        parts += [_whole_numbers(line[done : found.start()]), Markup('<a href="{0}">{0}</a>').format(address)]
         done = found.start() + len(address)
-    return Markup("").join([*parts, escape(line[done:])])
+    return Markup("").join([*parts, _whole_numbers(line[done:])])
+
+
+def _whole_numbers(words: str) -> Markup:
+    """A phone number is never broken over two lines: people read it off the screen."""
+    kept = Markup('<span style="white-space:nowrap">{}</span>')
+    done, parts = 0, [Markup()]
+    for found in _PHONE.finditer(words):
+        parts += [escape(words[done : found.start()]), kept.format(found[0])]
+        done = found.end()
+    return Markup("").join([*parts, escape(words[done:])])

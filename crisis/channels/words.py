@@ -65,7 +65,7 @@ WORDS: Mapping[str, Words] = {
         about="Informasjon fra {organisation} om en pågående hendelse.",
         why="Du får denne e-posten fordi adressen din står på varslingslisten til {organisation}.",
         unsubscribe="Meld meg av",
-        clock="d. MMMM y 'kl.' HH.mm",
+        clock="d. MMMM y 'kl.'\u00a0HH.mm",
         home_time="norsk tid",
     ),
     "nn": Words(
@@ -91,7 +91,7 @@ WORDS: Mapping[str, Words] = {
         about="Informasjon frå {organisation} om ei pågåande hending.",
         why="Du får denne e-posten fordi adressa di står på varslingslista til {organisation}.",
         unsubscribe="Meld meg av",
-        clock="d. MMMM y 'kl.' HH.mm",
+        clock="d. MMMM y 'kl.'\u00a0HH.mm",
         home_time="norsk tid",
     ),
     "en": Words(
@@ -124,7 +124,7 @@ WORDS: Mapping[str, Words] = {
 
 
 def time_in_words(at: datetime, language: str, zone: ZoneInfo) -> str:
-    """A time with its date and its zone, as people write it: "22. november 2026 kl. 14.05 norsk tid"."""
+    """A time with its date and its zone, as people write it: "22. november 2026 kl. 14.05 norsk tid", never broken inside the clock."""
     words, local = WORDS[language], at.astimezone(zone)
     name = words.home_time if zone.key == "Europe/Oslo" else local.tzname()
     return f"{format_datetime(local, words.clock, locale=language)} {name}"

@@ -26,7 +26,7 @@ class XAccount:
     summoned_only: bool = True
     """Refuse a reply to somebody who did not mention this account, as self-serve X does since 2026."""
     self_replies: bool = True
-    """Allow threads. X does not say whether a self-reply counts as a reply to a stranger; false plays the worse answer."""
+    """Allow threads. X does not say whether its rule counts a self-reply; false plays the worse answer."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def parse(given: dict[str, Any]) -> Accounts:
     return accounts
 
 
-def _record(kind: type[Record], row: Any, where: str) -> Record:  # noqa: ANN401 - JSON from a file
+def _record(kind: type[Record], row: Any, where: str) -> Record:
     if not isinstance(row, dict):
         raise BadAccounts(f"{where} must be an object")
     known = {one.name for one in fields(kind)}  # type: ignore[arg-type]  # always a dataclass
@@ -173,7 +173,7 @@ def _record(kind: type[Record], row: Any, where: str) -> Record:  # noqa: ANN401
         raise BadAccounts(f"{where}: {error}") from error
 
 
-def _tuples(row: Any) -> Any:  # noqa: ANN401 - JSON from a file
+def _tuples(row: Any) -> Any:
     if not isinstance(row, dict):
         return row
     listed = {key: tuple(row[key]) for key in ("numbers", "alphanumeric") if key in row}

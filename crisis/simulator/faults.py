@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 HTTP_KINDS: dict[str, str] = {
-    "slow": "answer normally, but only after `seconds`",
+    "slow": "answer normally, but only after the seconds given",
     "hang": "accept nothing and never answer",
     "hang_after": "accept, then never answer",
-    "429": "too many requests; come back after `seconds`",
+    "429": "too many requests; come back after the seconds given",
     "401": "the keys are wrong",
     "403": "the keys are right but not allowed",
     "500_before": "server error, nothing accepted",
@@ -31,7 +31,7 @@ CALLBACK_KINDS: dict[str, str] = {
     "undelivered": "accepted, then undelivered with 30003",
 }
 SMTP_KINDS: dict[str, str] = {
-    "slow": "accept normally, but only after `seconds`",
+    "slow": "accept normally, but only after the seconds given",
     "hang": "accept nothing and never answer",
     "hang_after": "store the mail, then never answer",
     "421": "service not available, closing (at RCPT)",

@@ -1,4 +1,4 @@
-"""What happened, for people and tests to read: counted requests, refused requests with the reason, and webhooks we called.
+"""What happened, for people and tests to read: requests counted, requests refused and why, webhooks called.
 
 Every list is bounded, so a simulator left running for a week does not grow without end.
 """
@@ -45,6 +45,11 @@ class Ledger:
     def __init__(self) -> None:
         """Start empty."""
         self.version = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; the version still grows, so that the page notices."""
+        self.version += 1
         self.requests: Counter[str] = Counter()
         self.refused: deque[Refused] = deque(maxlen=KEPT)
         self.webhooks: deque[Webhook] = deque(maxlen=KEPT)

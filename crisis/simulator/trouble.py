@@ -73,7 +73,7 @@ async def answer(request: web.Request, fault: Fault | None, dialect: Dialect, ac
 
 async def _never(request: web.Request) -> web.Response:
     # Ends when the caller hangs up, so that a hang does not pile up tasks for ever.
-    while request.transport is not None and not request.transport.is_closing():
+    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 - nobody tells us
         await asyncio.sleep(0.1)
     return web.Response()
 

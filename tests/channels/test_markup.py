@@ -21,6 +21,7 @@ from crisis.channels.markup import marked_up
         ("(se https://a.no/b).", '<p>(se <a href="https://a.no/b">https://a.no/b</a>).</p>'),
         ("https://a.no/(x)", '<p><a href="https://a.no/(x)">https://a.no/(x)</a></p>'),
         ("javascript:alert(1)", "<p>javascript:alert(1)</p>"),
+        ("Ring 23 00 00 50.", '<p>Ring <span style="white-space:nowrap">23 00 00 50</span>.</p>'),
         ("", ""),
     ],
 )

@@ -35,6 +35,10 @@ def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
 
 
+def hidden(folder: Path) -> list[Path]:
+    return list(folder.rglob(".*"))
+
+
 def following(out: Outgoing, number: int, **changed: Any) -> Outgoing:
     at = datetime(2026, 11, 22, 13 + number, 5, tzinfo=UTC)
     return replace(out, delivery_id=f"01936f3e-7c2a-7d4e-8b11-{number:012}", released_at=at, **changed)
@@ -58,7 +62,7 @@ async def test_publishes(page: Page, read: Callable[[str], str]) -> None:
     for part in ('<html lang="nb">', "<h1>Mange skadde ved Oslo S</h1>", "<li>Kom ikke hit</li>", 'name="description"'):
         assert part in html
     assert "Sist oppdatert <time" in html
-    assert "22. november 2026 kl. 14.05 norsk tid" in html
+    assert "22. november 2026 kl.\u00a014.05 norsk tid" in html
     assert "noindex" not in html
     assert read(f"{SLUG}/index.html") == html
     assert "<script" not in html
@@ -91,7 +95,7 @@ async def test_newest_first_and_the_first_headline_stays(page: Page, read: Calla
     html = read(f"{SLUG}/index.html")
     assert html.index("Oppdatering: to") < html.index("Oppdatering: en") < html.index("Ring 113.")
     assert "<h1>Mange skadde ved Oslo S</h1>" in html
-    assert "kl. 16.05" in html
+    assert "kl.\u00a016.05" in html
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -103,7 +107,7 @@ async def test_a_correction_marks_what_was_wrong(page: Page, read: Callable[[str
     await page.send(right if named else replace(right, reply_to=None))
     html = read(f"{SLUG}/index.html")
     wrong = html[html.index(f'id="e-{FIRST.delivery_id}"') :]
-    assert "Denne meldingen var feil og er rettet (22. november 2026 kl. 15.05 norsk tid)" in wrong
+    assert "Denne meldingen var feil og er rettet (22. november 2026 kl.\u00a015.05 norsk tid)" in wrong
     assert f'href="#e-{right.delivery_id}"' in wrong
     assert html.count("Denne meldingen var feil") == 1
 
@@ -144,7 +148,7 @@ async def test_withdrawn_words_are_gone_and_stay_gone(page: Page, read: Callable
     await page.send(FIRST)
     html = read(f"{SLUG}/index.html")
     assert "Denne meldingen er trukket tilbake." in html
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and "Ring 113" in path.read_text()]
+    assert not [path for path in files(tmp_path) if "Ring 113" in path.read_text()]
     await page.delete(f"{SLUG}/never-there")
     await page.delete("0123456789/never-there")
     with pytest.raises(Rejected):
@@ -161,7 +165,7 @@ async def test_nothing_a_text_says_becomes_markup(page: Page, read: Callable[[st
 
 async def test_only_what_the_public_may_know(page: Page, read: Callable[[str], str], tmp_path: Path) -> None:
     await page.send(replace(FIRST, incident_title="Intern arbeidstittel", address="wall"))
-    everything = " ".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    everything = " ".join(path.read_text() for path in files(tmp_path))
     assert "Intern arbeidstittel" not in everything
     assert json.loads(read(f"{SLUG}/entries/{FIRST.delivery_id}.json"))["title"] == FIRST.title
 
@@ -183,7 +187,7 @@ async def test_a_page_account_takes_its_own_mode_only(page: Page, tmp_path: Path
         await page.send(replace(FIRST, mode="drill"))
     with pytest.raises(Rejected):
         await Page(contract.opening(Options(public_url=URL), tmp_path)).send(FIRST)
-    assert not list(tmp_path.rglob("index*.html"))
+    assert not files(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ async def test_many_writers_lose_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "pages" / "live" / SLUG
     html = (folder / "index.html").read_text()
     assert [number for number in range(40) if f"<h2>Melding {number}.</h2>" not in html] == []
-    assert not list(folder.rglob(".*.new"))
+    assert not [path for path in hidden(folder) if path.suffix == ".new"]
 
 
 async def test_files_can_be_read_by_a_web_server(page: Page, tmp_path: Path) -> None:
@@ -226,7 +230,7 @@ async def test_no_room_to_write(tmp_path: Path) -> None:
 
 async def test_check_leaves_nothing_behind(page: Page, tmp_path: Path) -> None:
     assert (await page.check()).ok
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    assert not files(tmp_path)
 
 
 async def test_facts() -> None:

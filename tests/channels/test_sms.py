@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from crisis.channels.base import Accepted, Busy, Checks, LooksUp, Misconfigured, ReadsHooks, Rejected, SendError, Uncertain
+from crisis.channels.base import (
+    Accepted,
+    Busy,
+    Checks,
+    LooksUp,
+    Misconfigured,
+    ReadsHooks,
+    Rejected,
+    SendError,
+    Uncertain,
+)
 from crisis.channels.errors import accepted_body, answer
 from crisis.channels.sms import FACTS, TWILIO, Options, Sms
 from crisis.channels.sms_words import refusal

@@ -5,7 +5,6 @@ Each call goes the same way: who signed it, is the window used up, is a fault sw
 
 import json
 import re
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,31 +17,13 @@ from crisis.simulator.faults import HTTP_KINDS, Faults
 from crisis.simulator.ledger import Ledger
 from crisis.simulator.x import request as contract
 from crisis.simulator.x import views, weights
-from crisis.simulator.x.limits import Limits, Window
+from crisis.simulator.x.limits import Limits
+from crisis.simulator.x.problems import DUPLICATE, INVALID, NOT_FOUND, Dialect, Refusal, json_answer, too_many
 from crisis.simulator.x.signature import Keyring, NotSigned, Signed
 from crisis.simulator.x.wall import Author, Wall
 
-DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
-INVALID = "https://api.x.com/2/problems/invalid-request"
-NOT_FOUND = "https://api.x.com/2/problems/resource-not-found"
 Work = Callable[[web.Request, bytes, Author], tuple[int, dict[str, Any]]]
 _ID = re.compile(r"[0-9]{1,19}")
-
-
-class Refusal(Exception):
-    """X says no, with this status and problem body."""
-
-    def __init__(self, status: int, detail: str, **more: Any) -> None:  # noqa: ANN401 - JSON values
-        """Word a problem object."""
-        super().__init__(detail)
-        titles = {400: "Invalid Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found Error"}
-        self.status = status
-        self.body: dict[str, Any] = {
-            "title": titles[status],
-            "detail": detail,
-            "type": "about:blank",
-            "status": status,
-        } | more
 
 
 class XApi:
@@ -93,11 +74,11 @@ class XApi:
             account = self._keys.account_of(signed)
         except NotSigned as reason:
             self._ledger.refuse("x", endpoint, 401, str(reason))
-            return _json(401, Refusal(401, "Unauthorized").body)
+            return json_answer(401, Refusal(401, "Unauthorized").body)
         window, within = self.limits.take(account.user_id, endpoint)
         if not within:
             self._ledger.refuse("x", endpoint, 429, "the window of fifteen minutes is used up", account.name)
-            return _json(429, _too_many(), window.headers)
+            return json_answer(429, too_many(), window.headers)
         dialect = Dialect(window)
         write = endpoint in ("post", "delete")
         fault = self._faults.pick("x", HTTP_KINDS, account.handle, write=write)
@@ -110,9 +91,9 @@ class XApi:
                 status, answer = work(request, body, author)
             except Refusal as refusal:
                 self._ledger.refuse("x", endpoint, refusal.status, str(refusal), account.name)
-                return _json(refusal.status, refusal.body, window.headers)
+                return json_answer(refusal.status, refusal.body, window.headers)
             self._ledger.version += write
-            return _json(status, answer, window.headers)
+            return json_answer(status, answer, window.headers)
 
         return await trouble.answer(request, fault, dialect, accept)
 
@@ -212,42 +193,7 @@ class XApi:
 
     async def _nowhere(self, request: web.Request) -> web.Response:
         self._ledger.refuse("x", f"{request.method} {request.path}", 404, "no such address")
-        return _json(404, Refusal(404, "There is nothing at this address.").body)
-
-
-class Dialect:
-    """X's way of wording the switched-on faults."""
-
-    def __init__(self, window: Window) -> None:
-        """Speak with the headers of this window."""
-        self._window = window
-
-    def busy(self, seconds: float) -> web.Response:
-        """429 with the moment to come back."""
-        headers = {"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(time.time() + seconds + 0.999))}
-        return _json(429, _too_many(), self._window.headers | headers)
-
-    def broken(self) -> web.Response:
-        """503, the way an overloaded X looks."""
-        problem = {
-            "title": "Service Unavailable",
-            "detail": "Service Unavailable",
-            "type": "about:blank",
-            "status": 503,
-        }
-        return _json(503, problem, self._window.headers)
-
-    def unknown_keys(self) -> web.Response:
-        """401."""
-        return _json(401, Refusal(401, "Unauthorized").body)
-
-    def not_allowed(self) -> web.Response:
-        """403 that is no duplicate."""
-        return _json(403, Refusal(403, "You are not permitted to perform this action.").body, self._window.headers)
-
-
-def _too_many() -> dict[str, Any]:
-    return {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
+        return json_answer(404, Refusal(404, "There is nothing at this address.").body)
 
 
 def _id(request: web.Request) -> str:
@@ -255,8 +201,3 @@ def _id(request: web.Request) -> str:
     if not _ID.fullmatch(number):
         raise Refusal(400, f"The id [{number}] is not one to nineteen digits.", type=INVALID)
     return number
-
-
-def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> web.Response:
-    kind = "application/json" if status < 400 else "application/problem+json"
-    return web.json_response(body, status=status, headers=headers, content_type=kind)

@@ -31,6 +31,10 @@ class Limits:
 
     def __init__(self) -> None:
         """Start with every window unused."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Open every window anew."""
         self._windows: dict[tuple[str, str], Window] = {}
 
     def take(self, user_id: str, endpoint: str) -> tuple[Window, bool]:

@@ -21,7 +21,7 @@ _OBJECTS: dict[str, tuple[str, ...]] = {
 KNOWN = (*_TEXTS, *_IDS, *_BOOLEANS, *_OBJECTS, "reply_settings")
 
 
-def complaints(body: Any) -> list[str]:  # noqa: ANN401 - a stranger's JSON
+def complaints(body: Any) -> list[str]:
     """What is wrong with the body; empty when nothing is."""
     if not isinstance(body, dict):
         return ["the body is not a JSON object"]
@@ -37,7 +37,7 @@ def complaints(body: Any) -> list[str]:  # noqa: ANN401 - a stranger's JSON
     return wrong
 
 
-def _object(name: str, value: Any, inside: tuple[str, ...]) -> list[str]:  # noqa: ANN401 - a stranger's JSON
+def _object(name: str, value: Any, inside: tuple[str, ...]) -> list[str]:
     if not isinstance(value, dict):
         return [f"{name} is not an object"]
     wrong = [f"{name}.{key} is not a known field" for key in value if key not in inside]
@@ -50,5 +50,5 @@ def _object(name: str, value: Any, inside: tuple[str, ...]) -> list[str]:  # noq
     return wrong
 
 
-def _is_id(value: Any) -> bool:  # noqa: ANN401 - a stranger's JSON
+def _is_id(value: Any) -> bool:
     return isinstance(value, str) and _ID.fullmatch(value) is not None

@@ -1,7 +1,7 @@
 """Checks the OAuth 1.0a signature of a request against the keys the simulator knows.
 
-The caller may have signed the address it really used or the public name of X: a client whose host is rewritten late signs
-the name. Either way the secrets must be right.
+The caller may have signed the address it really used or the public name of X: a client whose host is rewritten
+late signs the name. Either way the secrets must be right.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from oauthlib.oauth1.rfc5849 import signature  # type: ignore[import-untyped]
+from oauthlib.oauth1.rfc5849 import signature
 
 from crisis.simulator.accounts import XAccount
 

@@ -52,6 +52,10 @@ class Wall:
 
     def __init__(self) -> None:
         """Start empty."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget every post and author."""
         self.posts: OrderedDict[str, Post] = OrderedDict()
         self.authors: dict[str, Author] = {}
         self._by_author: dict[str, list[str]] = {}

@@ -1,0 +1,121 @@
+"""The control interface under /control, for tests and for the town square: faults, phones, passers-by, state, reset.
+
+It is open to whoever reaches the port, which is why the simulator listens on loopback unless told otherwise.
+"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from crisis.simulator.faults import KINDS, BadFault
+from crisis.simulator.internet import PARTS, Internet
+from crisis.simulator.sms.inbound import CannotSay
+from crisis.simulator.x import weights
+
+
+class Control:
+    """Handlers over one internet."""
+
+    def __init__(self, internet: Internet) -> None:
+        """Switch this one."""
+        self._internet = internet
+
+    def routes(self) -> list[web.RouteDef]:
+        """The addresses served."""
+        return [
+            web.get("/control/faults", self._faults),
+            web.post("/control/faults", self._add_fault),
+            web.delete("/control/faults", self._clear_faults),
+            web.delete("/control/faults/{number:[0-9]+}", self._clear_faults),
+            web.get("/control/state", self._state),
+            web.post("/control/reset", self._reset),
+            web.post("/control/phones/{number}/say", self._say),
+            web.post("/control/posts", self._post),
+            web.get("/control/certificate.pem", self._certificate),
+        ]
+
+    async def _faults(self, _request: web.Request) -> web.Response:
+        return web.json_response({"active": self._internet.faults.snapshot(), "kinds": KINDS})
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        given = await _body(request)
+        try:
+            fault = self._internet.faults.add(given)
+        except BadFault as error:
+            raise _wrong(str(error)) from error
+        self._internet.ledger.version += 1
+        return web.json_response(asdict(fault), status=201)
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        _same_site(request)
+        number = request.match_info.get("number")
+        gone = self._internet.faults.clear(int(number) if number else None)
+        self._internet.ledger.version += 1
+        return web.json_response({"cleared": gone})
+
+    async def _state(self, request: web.Request) -> web.Response:
+        parts = tuple(request.query["only"].split(",")) if "only" in request.query else PARTS
+        if unknown := set(parts) - set(PARTS):
+            raise _wrong(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        limit = request.query.get("limit")
+        if limit is not None and not limit.isdigit():
+            raise _wrong("limit is a whole number")
+        return web.json_response(self._internet.snapshot(parts, int(limit) if limit else None))
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        _same_site(request)
+        self._internet.reset()
+        return web.json_response({"reset": True})
+
+    async def _say(self, request: web.Request) -> web.Response:
+        given = await _body(request)
+        number = request.match_info["number"]
+        try:
+            said = await self._internet.inbound.say(number, str(given.get("text", "")), str(given.get("to") or ""))
+        except CannotSay as error:
+            raise _wrong(str(error)) from error
+        answer = {"sid": said.message.sid, "to": said.message.to, "opt_out": said.opt_out}
+        return web.json_response({**answer, "webhook": said.webhook, "answer": said.answer}, status=201)
+
+    async def _post(self, request: web.Request) -> web.Response:
+        """Let a passer-by write on X: {handle, text, reply_to?}."""
+        given = await _body(request)
+        handle, text, reply_to = (str(given.get(name) or "") for name in ("handle", "text", "reply_to"))
+        handle = handle.removeprefix("@")
+        if not (handle.replace("_", "a").isalnum() and handle.isascii() and len(handle) <= 15):
+            raise _wrong("handle has 1 to 15 letters, digits or _")
+        if not text.strip() or weights.length(text) > weights.GREATEST:
+            raise _wrong(f"a post has 1 to {weights.GREATEST} characters as X counts them")
+        wall = self._internet.wall
+        if reply_to and (reply_to not in wall.posts or wall.posts[reply_to].deleted):
+            raise _wrong("the post it answers is not there")
+        post = wall.add(wall.passer_by(handle), text, reply_to or None)
+        self._internet.ledger.version += 1
+        return web.json_response({"id": post.id}, status=201)
+
+    async def _certificate(self, _request: web.Request) -> web.Response:
+        return web.Response(text=self._internet.certificate, content_type="application/x-pem-file")
+
+
+def _wrong(text: str) -> web.HTTPBadRequest:
+    return web.HTTPBadRequest(text=json.dumps({"error": text}), content_type="application/json")
+
+
+def _same_site(request: web.Request) -> None:
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise web.HTTPForbidden(text="not from another web page\n")
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    # JSON only: a foreign web page cannot send it to this port without asking the browser first.
+    if request.content_type != "application/json":
+        raise _wrong("send JSON with Content-Type: application/json")
+    try:
+        given = await request.json()
+    except ValueError as error:
+        raise _wrong("the body is not JSON") from error
+    if not isinstance(given, dict):
+        raise _wrong("the body is not a JSON object")
+    return given

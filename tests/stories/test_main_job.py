@@ -1,0 +1,36 @@
+"""The main job on real processes: released once, everybody gets it once, and it can be corrected and ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from crisis.states import Mode
+from tests.stories.town import eventually, town
+
+
+@pytest.mark.parametrize("mode", [Mode.DRILL, Mode.LIVE])
+def test_released_corrected_and_ended(tmp_path: Path, database_url: str, mode: Mode) -> None:
+    with town(tmp_path, database_url=database_url) as here:
+        phones = here.populate(20, channels=("phone", "mailbox"))
+        here.start("console", f"sender-{mode}", "clock")
+        incident = here.open(mode)
+        first = here.release(incident)
+        states = here.settled(first)
+        assert states == here.counted(first)
+        assert states == {"accepted": 20 + 1 + 3, "delivered": 20}  # mails, a post, the page in three languages; texts
+        assert here.phones() == Counter(phones)
+        state = here.simulator.state("posts", "mails", "refused", limit=1000)
+        assert state["refused"] == []
+        assert len(state["mails"]) == 20
+
+        second = here.release(incident, "correction", follows=first)
+        assert here.settled(second) == states
+        assert here.phones() == Counter(phones + phones)
+        posts = here.simulator.state("posts")["posts"]
+        assert len(posts) == 2
+        third = here.release(incident, "all_clear", follows=second)
+        assert here.settled(third) == states
+        eventually(lambda: here.simulator.state("refused")["refused"] == [])

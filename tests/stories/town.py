@@ -1,0 +1,299 @@
+"""A whole installation on real processes: simulator, Redis, database, console, senders and clock, on ports of its own.
+
+Stories act as people would and look at the simulator as the public would. Processes are killed for real.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from crisis import runtime as wiring
+from crisis.actor import Actor
+from crisis.broadcasts import draft, incidents
+from crisis.broadcasts.release import release
+from crisis.embedded import keys
+from crisis.embedded.ports import moved
+from crisis.embedded.redis import running as running_redis
+from crisis.models import Base, Broadcast, Delivery, Destination, Group, Incident, Person, Tally, Unit, User
+from crisis.playbooks import signoff
+from crisis.runtime import Runtime
+from crisis.simulator.server import Simulator
+from crisis.states import DeliveryState, Mode, Role
+
+ROOT = Path(__file__).parent.parent.parent
+SLOTS = {"place": "Oslo S", "hospital": "ulleval", "kin_phone": "23 00 00 50"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def eventually(check: Callable[[], Any], within: float = 20.0, every: float = 0.05) -> Any:
+    """What `check` gives once it is true. Fails with its last answer when that takes too long."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still {answer!r} after {within} s")
+        time.sleep(every)
+
+
+@dataclass
+class Town:
+    """One installation. Processes are started by name and killed by name."""
+
+    folder: Path
+    simulator: Simulator
+    runtime: Runtime
+    environment: dict[str, str]
+    redis_url: str
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    people: int = 0
+
+    # -- processes ---------------------------------------------------------------------------------------------
+
+    def start(self, *names: str) -> None:
+        commands = {
+            "sender-live": ["-m", "workers.sender", "--mode", "live"],
+            "sender-drill": ["-m", "workers.sender", "--mode", "drill"],
+            "sender-live-2": ["-m", "workers.sender", "--mode", "live"],
+            "clock": ["-m", "workers.clock"],
+            "listener": ["-m", "workers.listener"],
+            "console": [
+                "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning",
+                "--port", str(self.runtime.settings.console.port), "crisis.console.wsgi:app",
+            ],
+        }  # fmt: skip
+        for name in names:
+            log = (self.folder / f"{name}.log").open("ab")
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, *commands[name]], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        if "console" in names:
+            eventually(lambda: _answers(self.runtime.settings.console.port), within=30)
+        for name in names:
+            if name.startswith("sender"):
+                pid = self.processes[name].pid
+                eventually(lambda pid=pid: self._beats(pid), within=30)
+
+    def _beats(self, pid: int) -> bool:
+        from crisis.models import Heartbeat
+
+        with self.runtime.database.reading() as session:
+            return any(one.endswith(f":{pid}") for one in session.scalars(select(Heartbeat.process)))
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: no last words."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self, name: str) -> int:
+        """SIGTERM, and its exit status."""
+        process = self.processes.pop(name)
+        process.send_signal(signal.SIGTERM)
+        return process.wait(40)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    # -- what people do ----------------------------------------------------------------------------------------
+
+    def officer(self, unit: str = "ous") -> Actor:
+        with self.runtime.database.reading() as session:
+            unit_id = session.scalars(select(Unit.id).where(Unit.key == unit)).one()
+            user_id = session.scalars(select(User.id).where(User.login == "vakt")).one()
+        return Actor(user_id, "Vakt", frozenset({(unit_id, Role.OFFICER), (unit_id, Role.VIEWER)}))
+
+    def populate(self, count: int, group: str = "staff", channels: tuple[str, ...] = ("phone",)) -> list[str]:
+        """More people in a group of the hospital; gives their phone numbers."""
+        phones = []
+        with self.runtime.database.writing() as session:
+            unit_id = session.scalars(select(Unit.id).where(Unit.key == "ous")).one()
+            found = session.scalars(select(Group).where(Group.unit_id == unit_id, Group.key == group)).first()
+            if found is None:
+                found = Group(unit_id=unit_id, key=group, name=group)
+                session.add(found)
+            for _ in range(count):
+                self.people += 1
+                phone = f"+4741{self.people:06}"
+                phones.append(phone)
+                person = Person(unit_id=unit_id, reference=f"r{self.people}", name=f"Person {self.people}", language="nb")
+                if "phone" in channels:
+                    person.destinations.append(Destination(medium="phone", address=phone))
+                if "mailbox" in channels:
+                    mailbox = f"p{self.people}@ous.example"
+                    person.destinations.append(Destination(medium="mailbox", address=mailbox, position=1))
+                found.persons.append(person)
+        return phones
+
+    def open(self, mode: Mode, title: str = "Mange skadde ved Oslo S") -> uuid.UUID:
+        playbook = self.runtime.playbooks.shelf().playbooks["mass-casualty"]
+        with self.runtime.database.writing() as session:
+            unit = session.scalars(select(Unit).where(Unit.key == "ous")).one()
+            return incidents.open_incident(session, self.officer(), unit, mode, title, playbook).id
+
+    def release(
+        self,
+        incident_id: uuid.UUID,
+        message: str = "initial",
+        *,
+        channels: tuple[str, ...] = ("page", "x", "sms", "email"),
+        follows: uuid.UUID | None = None,
+        slots: dict[str, str] = SLOTS,
+    ) -> uuid.UUID:
+        """Draft and release a message, as the console does. Returns the broadcast's id."""
+        playbook = self.runtime.playbooks.shelf().playbooks["mass-casualty"]
+        actor = self.officer()
+        with self.runtime.database.writing() as session:
+            incident = session.get_one(Incident, incident_id)
+            if follows is None:
+                broadcast = draft.start(session, actor, incident, playbook, message)
+                accounts = [one.key for one in draft.usable_accounts(session, incident) if one.channel in channels]
+                draft.change(
+                    session, actor, broadcast, incident, playbook, slots=slots, accounts=accounts, audiences=["staff"]
+                )
+            else:
+                original = session.get_one(Broadcast, follows)
+                broadcast = draft.follow(session, actor, original, incident, playbook, message)
+            release(session, actor, broadcast, self.runtime.settings, playbook, datetime.now(UTC))
+            return broadcast.id
+
+    # -- what they see -----------------------------------------------------------------------------------------
+
+    def states(self, broadcast_id: uuid.UUID, channel: str = "") -> Counter[str]:
+        from crisis.models import Account
+
+        with self.runtime.database.reading() as session:
+            asked = (
+                select(Delivery.state, func.count())
+                .join(Account, Account.id == Delivery.account_id)
+                .where(Delivery.broadcast_id == broadcast_id)
+                .group_by(Delivery.state)
+            )
+            if channel:
+                asked = asked.where(Account.channel == channel)
+            return Counter({state.value: count for state, count in session.execute(asked)})
+
+    def counted(self, broadcast_id: uuid.UUID) -> Counter[str]:
+        with self.runtime.database.reading() as session:
+            asked = select(Tally.state, func.sum(Tally.count)).where(Tally.broadcast_id == broadcast_id)
+            return Counter(
+                {state.value: int(count) for state, count in session.execute(asked.group_by(Tally.state)) if count}
+            )
+
+    def settled(self, broadcast_id: uuid.UUID, within: float = 30.0, channel: str = "") -> Counter[str]:
+        """The states once nothing is queued, in the air or uncertain."""
+
+        def done() -> Counter[str] | None:
+            states = self.states(broadcast_id, channel)
+            # Texts are settled when their receipts have come.
+            open_still = {"queued", "sending", "uncertain"} & set(states) or "accepted" in self.states(broadcast_id, "sms")
+            return None if open_still else states
+
+        found: Counter[str] = eventually(done, within)
+        return found
+
+    def phones(self) -> Counter[str]:
+        """How many texts each phone has got."""
+        return Counter(one["to"] for one in self.simulator.state("messages", limit=100_000)["messages"])
+
+    def hurry(self) -> None:
+        """Let what is uncertain be looked at now instead of in a minute; the rules stay the same."""
+        with self.runtime.database.writing() as session:
+            session.execute(
+                update(Delivery)
+                .where(Delivery.state == DeliveryState.UNCERTAIN, Delivery.due_at.is_not(None))
+                .values(due_at=datetime.now(UTC))
+            )
+
+    def lapse(self) -> None:
+        """Let the leases of whoever died run out now instead of in a minute and a half."""
+        from crisis.models import Account
+
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        with self.runtime.database.writing() as session:
+            session.execute(
+                update(Delivery).where(Delivery.state == DeliveryState.SENDING).values(lease_until=past)
+            )
+            session.execute(update(Account).where(Account.lease_owner.is_not(None)).values(lease_until=past))
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def town(folder: Path, *, database_url: str = "", redis: bool = True, countdown: int = 0) -> Iterator[Town]:
+    """A town without processes yet: `start` those the story needs."""
+    with contextlib.ExitStack() as stack:
+        redis_url = stack.enter_context(running_redis(folder / "redis")) if redis else ""
+        console = free_port()
+        simulator = stack.enter_context(Simulator.start(public_dir=folder / "pages", delay=0.05))
+        web = int(simulator.url.rsplit(":", 1)[1])
+        source = moved((ROOT / "crisis.example.toml").read_text(), {8080: console, 8090: web, 8025: simulator.smtp_port})
+        source = source.replace('"var', f'"{folder}').replace("port = 8080", f"port = {console}")
+        source = source.replace("port = 8025", f"port = {simulator.smtp_port}")
+        source = source.replace('playbooks_dir = "playbooks"', f'playbooks_dir = "{ROOT / "playbooks"}"')
+        source = source.replace(
+            'kind = "hospital"',
+            f'kind = "hospital"\ncountdown_live_seconds = {countdown}\ncountdown_drill_seconds = {countdown}',
+        )
+        path = folder / "crisis.toml"
+        path.write_text(source)
+        environment = {**os.environ, "CRISIS_SETTINGS": str(path), "PYTHONUNBUFFERED": "1"}
+        environment |= {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
+        kept = {name: os.environ.get(name) for name in ("REDIS_URL", "DATABASE_URL")}
+        os.environ.update(REDIS_URL=redis_url, DATABASE_URL=database_url)
+        stack.callback(lambda: [os.environ.pop(k, None) if v is None else os.environ.update({k: v}) for k, v in kept.items()])
+        settings = wiring.load(path)
+        keys.make_secret_key(settings)
+        environment |= keys.demo_secrets(settings, environment)
+        os.environ.update(keys.demo_secrets(settings, os.environ))
+        built = wiring.build(settings)
+        Base.metadata.create_all(built.database.engine)
+        built.close()
+        runtime = wiring.start(settings)
+        stack.callback(runtime.close)
+        here = Town(folder, simulator, runtime, environment, redis_url)
+        _found(here)
+        try:
+            yield here
+        finally:
+            for name in list(here.processes):
+                here.kill(name)
+
+
+def _found(here: Town) -> None:
+    """A duty officer, and everything signed off for a year."""
+    now = datetime.now(UTC)
+    with here.runtime.database.writing() as session:
+        session.add(User(name="Vakt", login="vakt", password_hash="-"))
+        session.flush()
+        user_id = session.scalars(select(User.id).where(User.login == "vakt")).one()
+        unit_id = session.scalars(select(Unit.id).where(Unit.key == "ous")).one()
+        for playbook in here.runtime.playbooks.shelf().playbooks.values():
+            for message in playbook.messages:
+                signoff.sign(session, unit_id, playbook, message, user_id, now + timedelta(days=365), now)
