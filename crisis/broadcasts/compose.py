@@ -14,7 +14,7 @@ from crisis.channels.page import page_url
 from crisis.channels.registry import FACTS
 from crisis.models import Account, Broadcast
 from crisis.playbooks.fill import Rendered, Unfilled, Unwritten, as_drill, render
-from crisis.playbooks.playbook import Playbook
+from crisis.playbooks.playbook import PLACEHOLDER, Playbook
 from crisis.playbooks.slots import BadSlot, check_all
 from crisis.settings import LANGUAGES, Language, Settings
 from crisis.states import Mode
@@ -143,6 +143,11 @@ def incident_link(settings: Settings, unit_key: str, mode: Mode, incident_id: st
         if account.unit == unit_key and account.channel == "page" and account.mode == mode and account.options:
             return page_url(account.options.public_url, incident_id)
     return ""
+
+
+def loosely(text: str, values: Mapping[str, str]) -> str:
+    """A text for our own people with what is known filled in, and dots for the rest. Never leaves the house."""
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], "\u2026"), text).strip()
 
 
 def channels_of(accounts: Iterable[Account]) -> list[str]:

@@ -6,6 +6,7 @@ Nothing here can leave: a draft has no frozen text and no deliveries.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
+from crisis.broadcasts.compose import promised
 from crisis.models import Account, Broadcast, Incident
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import LANGUAGES
@@ -20,9 +22,14 @@ from crisis.states import BroadcastState, NotAllowed, Purpose, Role
 
 
 def start(session: Session, actor: Actor, incident: Incident, playbook: Playbook, message_key: str) -> Broadcast:
-    """A draft of one playbook message with the playbook's own channels and audiences."""
+    """A draft of one playbook message with the playbook's own channels and audiences.
+
+    The actor's own untouched draft of it is handed out again: a second press makes no second draft.
+    """
     _incident_is_open(actor, incident)
-    message = playbook.messages[message_key]
+    message = playbook.messages.get(message_key)
+    if message is None:
+        raise NotAllowed("the playbook no longer has this message")
     broadcast = Broadcast(
         incident_id=incident.id,
         unit_id=incident.unit_id,
@@ -36,9 +43,37 @@ def start(session: Session, actor: Actor, incident: Incident, playbook: Playbook
         authority="dual",  # until release decides
         created_by=actor.user_id,
     )
+    if blank := _blank(session, broadcast):
+        return blank
     session.add(broadcast)
     session.flush()
     _record(session, actor, "broadcast.drafted", broadcast, {"playbook": playbook.id, "message": message_key})
+    return broadcast
+
+
+def _blank(session: Session, like: Broadcast) -> Broadcast | None:
+    rows = session.scalars(
+        select(Broadcast).where(
+            Broadcast.incident_id == like.incident_id,
+            Broadcast.state == BroadcastState.DRAFT,
+            Broadcast.playbook == like.playbook,
+            Broadcast.message == like.message,
+            Broadcast.created_by == like.created_by,
+            Broadcast.follows_id.is_(None),
+        )
+    )
+    return next((row for row in rows if not row.slots and not row.edits and not row.approvals), None)
+
+
+def again(session: Session, actor: Actor, original: Broadcast, incident: Incident, playbook: Playbook) -> Broadcast:
+    """A fresh draft with everything the stopped or rejected `original` had, to be put right and released anew."""
+    if original.state not in (BroadcastState.STOPPED, BroadcastState.REJECTED):
+        raise NotAllowed("this one still stands; change or stop it first")
+    broadcast = start(session, actor, incident, playbook, original.message)
+    broadcast.slots, broadcast.audiences = dict(original.slots), list(original.audiences)
+    usable = {account.key for account in usable_accounts(session, incident)}
+    broadcast.accounts = [key for key in original.accounts if key in usable]
+    broadcast.follows_id = original.follows_id
     return broadcast
 
 
@@ -70,8 +105,11 @@ def change(
     accounts: Sequence[str] | None = None,
     audiences: Sequence[str] | None = None,
     edits: Mapping[str, Mapping[str, str]] | None = None,
+    now: datetime | None = None,
 ) -> None:
     """Fill in a draft. What is not given stays. Values are checked when they are composed, so half a form can be kept.
+
+    `now` is when `edits` were written: the promised time they spell out is kept with them.
 
     Raises `NotAllowed` when the broadcast is no draft, or names an account the incident may not use.
     """
@@ -93,6 +131,11 @@ def change(
             channel: {language: text for language, text in texts.items() if language in LANGUAGES and text.strip()}
             for channel, texts in edits.items()
         }
+        broadcast.edits = {channel: texts for channel, texts in broadcast.edits.items() if texts}
+        if not broadcast.edits:
+            broadcast.next_update_at = None
+        elif now is not None:
+            broadcast.next_update_at = promised(now, playbook.messages[broadcast.message].next_update_minutes)
 
 
 def discard(session: Session, actor: Actor, broadcast: Broadcast) -> None:

@@ -70,7 +70,7 @@ def freeze(
     """
     if broadcast.state is not BroadcastState.DRAFT:
         raise NotAllowed("this is frozen already")
-    if playbook is None:
+    if playbook is None or broadcast.message not in playbook.messages:
         raise NotAllowed("the playbook of this draft cannot be read; an administrator must mend its file")
     unit = settings.unit(broadcast.unit.key)
     accounts = chosen_accounts(session, broadcast)

@@ -7,8 +7,11 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
+from crisis.broadcasts.compose import incident_link
 from crisis.models import Broadcast, Incident, Unit, utcnow
 from crisis.playbooks.playbook import Playbook
+from crisis.playbooks.slots import check_all
+from crisis.settings import Language, Settings
 from crisis.states import BroadcastState, Mode, NotAllowed, Purpose, Role
 
 LONGEST_TITLE = 120
@@ -36,13 +39,39 @@ def open_incident(session: Session, actor: Actor, unit: Unit, mode: Mode, title:
     return incident
 
 
+def known_words(
+    session: Session, settings: Settings, incident: Incident, playbook: Playbook, language: Language
+) -> dict[str, str]:
+    """What the placeholders of checklists and notes stand for by now: the unit's own words, and what was last released."""
+    unit = settings.unit(incident.unit.key)
+    values = {"organisation": unit.name}
+    if link := incident_link(settings, unit.key, incident.mode, incident.id.hex):
+        values["link"] = link
+    newest = session.scalars(
+        select(Broadcast)
+        .where(Broadcast.incident_id == incident.id, Broadcast.purpose == Purpose.STATEMENT)
+        .where(Broadcast.released_at.is_not(None))
+        .order_by(Broadcast.released_at.desc())
+    ).first()
+    if newest is not None and newest.message in playbook.messages:
+        values |= check_all(playbook, newest.message, newest.slots, language, unit.link_domains)[0]
+        if newest.next_update_at is not None:
+            values["next_update"] = newest.next_update_at.astimezone(unit.tz).strftime("%H:%M")
+    return values
+
+
 def close_incident(session: Session, actor: Actor, incident: Incident) -> None:
     """The event is over for us. Refused while something of it is still leaving."""
     actor.demand(Role.OFFICER, incident.unit_id)
     if incident.closed_at is not None:
         raise NotAllowed("the incident is closed already")
     running = session.scalars(
-        select(Broadcast.id).where(Broadcast.incident_id == incident.id, Broadcast.state == BroadcastState.RELEASED)
+        select(Broadcast.id).where(
+            Broadcast.incident_id == incident.id,
+            Broadcast.state == BroadcastState.RELEASED,
+            # A notice that cannot reach a colleague must not keep the incident open.
+            Broadcast.purpose == Purpose.STATEMENT,
+        )
     ).first()
     if running is not None:
         raise NotAllowed("a broadcast is still being sent; stop it or wait until it is done")

@@ -6,18 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy.orm import Session
 
-from crisis.broadcasts import authority
-from crisis.broadcasts.compose import Composed, Words, channels_of, compose
+from crisis.broadcasts.authority import Authority, needed_for
+from crisis.broadcasts.compose import Composed, Problem, Words, channels_of, compose
 from crisis.broadcasts.draft import chosen_accounts
+from crisis.broadcasts.freeze import LONGEST_TITLE, Read, digest_of
 from crisis.broadcasts.reach import Audience, Receiver, audiences, receivers
 from crisis.channels.registry import FACTS
 from crisis.models import Account, Broadcast
 from crisis.playbooks.playbook import Playbook
 from crisis.sending.pace import usual_burst
-from crisis.settings import Settings
+from crisis.settings import LANGUAGES, Language, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +39,80 @@ class AccountPreview:
 @dataclass(frozen=True, slots=True)
 class Preview:
     composed: Composed
-    needs: authority.Authority
+    needs: Authority
     accounts: Sequence[AccountPreview]
     audiences: Sequence[Audience]
     receivers: int  # deliveries in all
     persons: int  # different people on private channels
     parts: int
     slowest: AccountPreview | None
+    read: Read  # what a press on the page that shows this vouches for
 
     @property
     def ready(self) -> bool:
         return self.composed.ready and self.receivers > 0
 
 
-def preview(session: Session, broadcast: Broadcast, settings: Settings, playbook: Playbook, now: datetime) -> Preview:
-    """Everything the officer should see before releasing a draft."""
-    unit = settings.unit(broadcast.unit.key)
+def preview(
+    session: Session, broadcast: Broadcast, settings: Settings, playbook: Playbook | None, now: datetime
+) -> Preview:
+    """Everything somebody should see before it leaves: a draft as it would be frozen now, else exactly what is frozen."""
     chosen = chosen_accounts(session, broadcast)
-    composed = compose(settings, playbook, broadcast, unit.key, channels_of(chosen), now)
+    if broadcast.digest is not None:
+        composed = frozen(broadcast)
+        needs = Authority("dual" if broadcast.authority == "dual" else "single", broadcast.authority_reason)
+        read = Read(broadcast.digest, now)
+    else:
+        composed, needs = _as_of_now(session, broadcast, settings, playbook, chosen, now)
+        texts = ((one.channel, one.language, one.title[:LONGEST_TITLE], one.text) for one in composed.texts.values())
+        read = Read(digest_of(broadcast, [account.key for account in chosen], texts), now)
     original = session.get(Broadcast, broadcast.follows_id) if broadcast.follows_id else None
     found = receivers(session, broadcast, chosen, original)
     shares = [_share(settings, account, composed, found) for account in chosen]
-    edited = any(words.edited for words in composed.texts.values())
     return Preview(
         composed=composed,
-        needs=authority.needed_for(session, broadcast, unit, playbook, now, edited=edited),
+        needs=needs,
         accounts=shares,
         audiences=audiences(session, broadcast.unit_id, broadcast.audiences),
         receivers=len(found),
         persons=len({receiver.person_id for receiver in found if receiver.person_id}),
         parts=sum(share.parts for share in shares),
         slowest=max(shares, key=lambda share: share.seconds, default=None),
+        read=read,
     )
+
+
+def frozen(broadcast: Broadcast) -> Composed:
+    """The frozen texts, measured as they stand."""
+    texts = {
+        (row.channel, cast("Language", row.language)): Words(
+            row.channel,
+            cast("Language", row.language),
+            row.title,
+            row.text,
+            FACTS[row.channel].measure(row.text),
+            plain=row.text,
+        )
+        for row in sorted(broadcast.texts, key=lambda row: (row.channel, LANGUAGES.index(cast("Language", row.language))))
+    }
+    return Composed(texts, next_update_at=broadcast.next_update_at)
+
+
+def _as_of_now(
+    session: Session,
+    broadcast: Broadcast,
+    settings: Settings,
+    playbook: Playbook | None,
+    chosen: Sequence[Account],
+    now: datetime,
+) -> tuple[Composed, Authority]:
+    unit = settings.unit(broadcast.unit.key)
+    if playbook is None or broadcast.message not in playbook.messages:
+        gone = Problem("the playbook of this draft cannot be read; an administrator must mend its file")
+        return Composed(problems=(gone,)), Authority("dual", "the playbook cannot be read")
+    composed = compose(settings, playbook, broadcast, unit.key, channels_of(chosen), now)
+    edited = any(words.edited for words in composed.texts.values())
+    return composed, needed_for(session, broadcast, unit, playbook, now, edited=edited)
 
 
 def _share(settings: Settings, account: Account, composed: Composed, found: Sequence[Receiver]) -> AccountPreview:

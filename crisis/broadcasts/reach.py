@@ -9,15 +9,16 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crisis.channels.registry import FACTS
 from crisis.models import Account, Broadcast, Delivery, Destination, Group, OptOut, Person, membership
 from crisis.settings import LANGUAGES
-from crisis.states import REACHED, DeliveryState
+from crisis.states import REACHED, BroadcastState, DeliveryState
 
 WALL = "wall"
+STOPS_THE_REST = frozenset({"correction", "all_clear"})  # phases after which nobody new may get the old text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ def receivers(
 ) -> list[Receiver]:
     """Everybody who gets it, those who have said stop left out. `accounts` in the order they are to be used."""
     if original is not None:
-        return _those_who_got(session, original, accounts)
+        # An update waits its turn behind what is still to come; a correction or all-clear stops that first.
+        return _those_who_got(session, original, accounts, queued_too=broadcast.phase not in STOPS_THE_REST)
     walls = [account for account in accounts if FACTS[account.channel].medium == "wall"]
     found = [
         Receiver(account.id, account.channel, WALL, language) for account in walls for language in account.languages
@@ -83,11 +85,13 @@ def _people(session: Session, broadcast: Broadcast, account: Account) -> list[Re
     return found
 
 
-def _those_who_got(session: Session, original: Broadcast, accounts: Sequence[Account]) -> list[Receiver]:
+def _those_who_got(
+    session: Session, original: Broadcast, accounts: Sequence[Account], *, queued_too: bool
+) -> list[Receiver]:
     channel_of = {account.id: account.channel for account in accounts}
     states = set(REACHED)
-    if original.state.value == "released":
-        states.add(DeliveryState.QUEUED)  # an update waits its turn behind what is still to come
+    if queued_too and original.state is BroadcastState.RELEASED:
+        states.add(DeliveryState.QUEUED)
     rows = session.execute(
         select(Delivery.id, Delivery.account_id, Delivery.address, Delivery.language, Delivery.person_id)
         .where(
@@ -114,17 +118,20 @@ class Audience:
 
 def audiences(session: Session, unit_id: uuid.UUID, keys: Iterable[str]) -> list[Audience]:
     """The named audiences of a unit; one that has no group is listed with its key and nobody in it."""
+    wanted = list(keys)
     rows = {
         row.key: row
         for row in session.execute(
-            select(Group.key, Group.name, Group.id).where(Group.unit_id == unit_id, Group.key.in_(list(keys)))
+            select(Group.key, Group.name, func.count(membership.c.person_id).label("persons"))
+            .outerjoin(membership, membership.c.group_id == Group.id)
+            .where(Group.unit_id == unit_id, Group.key.in_(wanted))
+            .group_by(Group.id, Group.key, Group.name)
         )
     }
-    counted = []
-    for key in keys:
-        row = rows.get(key)
-        count = 0
-        if row is not None:
-            count = len(session.execute(select(membership.c.person_id).where(membership.c.group_id == row.id)).all())
-        counted.append(Audience(key, row.name if row else key, count))
-    return counted
+    return [Audience(key, rows[key].name, rows[key].persons) if key in rows else Audience(key, key, 0) for key in wanted]
+
+
+def on_offer(session: Session, unit_id: uuid.UUID, first: Iterable[str]) -> list[Audience]:
+    """Every group of the unit an officer may tick, those named in `first` before the others."""
+    known = session.scalars(select(Group.key).where(Group.unit_id == unit_id).order_by(Group.name))
+    return audiences(session, unit_id, dict.fromkeys([*first, *known]))

@@ -138,7 +138,7 @@ class Email:
                 raise lost(stage, f"the mail server went silent ({type(error).__name__})") from None
             finally:
                 self._put_back(line, keep=keep)
-        return Accepted(message_id(out.reference, self._sender))
+        return Accepted(message_id(out.delivery_id, self._sender))
 
     async def check(self) -> Health:
         """Connect, sign in, NOOP."""

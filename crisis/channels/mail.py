@@ -60,7 +60,7 @@ def render_mail(out: Outgoing, sender: Address, at: datetime) -> EmailMessage:
     mail["From"] = sender
     mail["To"] = Address(addr_spec=mailbox(out.address))
     mail["Subject"] = subject(out)
-    mail["Message-ID"] = message_id(out.reference, sender)
+    mail["Message-ID"] = message_id(out.delivery_id, sender)
     thread = [known for known in (*out.thread, out.reply_to or "") if _MESSAGE_ID.fullmatch(known)]
     if thread:
         mail["In-Reply-To"] = thread[-1] if not out.reply_to else out.reply_to
@@ -94,9 +94,9 @@ def subject(out: Outgoing) -> str:
     return title
 
 
-def message_id(reference: str, sender: Address) -> str:
-    """Our own name for the message, known before it leaves, so that a bounce finds its way back."""
-    return f"<{_SAFE_ID.sub('-', reference)}@{sender.domain}>"
+def message_id(delivery_id: str, sender: Address) -> str:
+    """Our own name for the message, the same for every attempt, so that mailboxes merge a repeat into one."""
+    return f"<{_SAFE_ID.sub('-', delivery_id)}@{sender.domain}>"
 
 
 def mailbox(address: str) -> str:

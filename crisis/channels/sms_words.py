@@ -15,12 +15,13 @@ from crisis.channels.errors import Answer
 Means = Literal["accepted", "delivered", "failed", "unknown"]
 Consent = Literal["stop", "start"]
 
-# Twilio docs, error and warning dictionary. What is not named here and comes with a 4xx concerns one text or number.
+# Twilio docs, error and warning dictionary. What is not named here and comes with a 4xx concerns one text or number:
+# so does 21408, a country we may not send to, because one foreign number must not silence everybody else.
 OPTED_OUT = frozenset({21610})
 BUSY = frozenset({20429, 21611, 30001, 30022, 30023, 30027})  # too many calls; the sender's queue or daily room is full
 MISCONFIGURED = frozenset(
     {10001, 20003, 20005, 20006, 20008, 20403, 20404}  # account or keys: not active, not allowed, not found
-    | {21212, 21408, 21601, 21603, 21606, 21607, 21616, 21657}  # the sender, or where it may send to
+    | {21212, 21601, 21603, 21606, 21607, 21616, 21657}  # the sender, or where it may send to
     | {21609, 21624}  # our own callback address or validity
     | {21701, 21702, 21703, 21704, 21705, 21708, 21709, 21713, 21715, 21717}  # the messaging service
     | {30002, 30032, 30033, 30034, 30035}  # suspended, or a US sender that is not registered

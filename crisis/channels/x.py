@@ -7,12 +7,10 @@ because tweepy has a fixed host, passes no timeout and can sleep on a limit. twe
 from __future__ import annotations
 
 import asyncio
-import html
 import logging
-import unicodedata
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,15 +22,18 @@ from crisis.channels.base import (
     Accepted,
     Facts,
     Health,
+    Inbound,
     Misconfigured,
     Outgoing,
+    Polled,
     Rejected,
     SendError,
     Uncertain,
 )
 from crisis.channels.counting import x_size
-from crisis.channels.errors import Answer, accepted_body, answer, as_promised, transport
+from crisis.channels.errors import accepted_body, answer, as_promised, transport
 from crisis.channels.opening import Opening
+from crisis.channels.x_words import as_written, comparable, refusal
 from crisis.settings import Frozen, SecretRef
 
 FACTS = Facts(
@@ -71,6 +72,7 @@ class Options(Frozen):
     base_url: str = Field(default="https://api.x.com", pattern=r"^https?://[^\s/]+$", description="where the API is")
     connect_seconds: float = Field(default=5, gt=0, le=60, description="longest wait for a connection")
     read_seconds: float = Field(default=15, gt=0, le=120, description="longest wait for an answer")
+    poll_seconds: float = Field(default=60, ge=5, le=3600, description="between looks for mentions; X bills each read")
 
 
 class X:
@@ -81,6 +83,7 @@ class X:
     def __init__(self, opening: Opening) -> None:
         options: Options = opening.options
         self._handle = options.handle
+        self.poll_seconds = options.poll_seconds
         self._client = tweepy.Client(
             consumer_key=options.consumer_key.reveal(),
             consumer_secret=options.consumer_secret.reveal(),
@@ -130,6 +133,10 @@ class X:
             return Health(ok=False, say=f"these keys belong to @{handle}, not to @{self._handle}")
         return Health(ok=True, say=f"signed in as @{handle}", details={"id": str(me["id"])})
 
+    async def poll(self, cursor: str | None) -> Polled:
+        """Posts that mention us since the post `cursor`, oldest first; the first poll only learns where to start."""
+        return await self._run(self._poll, cursor)
+
     async def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._client.session.close()
@@ -163,7 +170,7 @@ class X:
     def _find(self, out: Outgoing) -> Accepted | None:
         assert out.first_attempt_at is not None  # noqa: S101 - find() holds it
         since = out.first_attempt_at - CLOCK_DOUBT
-        wanted = _comparable(out.text)
+        wanted = comparable(out.text)
         self._own_id = self._own_id or str(self._me()["id"])
         token: str | None = None
         for _ in range(MOST_PAGES):
@@ -176,11 +183,32 @@ class X:
                 pagination_token=token,
             )
             for post in page.data or ():
-                if post.created_at >= since and _comparable(_as_written(post.data)) == wanted:
+                if post.created_at >= since and comparable(as_written(post.data)) == wanted:
                     return self._accepted(post.data)
             if not (token := page.meta.get("next_token")):
                 return None
         raise Uncertain(f"more than {MOST_PAGES * 100} posts since the first attempt; look on the wall")
+
+    def _poll(self, cursor: str | None) -> Polled:
+        self._own_id = self._own_id or str(self._me()["id"])
+        found: list[Inbound] = []
+        newest, token = cursor, None
+        for _ in range(MOST_PAGES):
+            page = _ask(
+                self._client.get_users_mentions,
+                self._own_id,
+                since_id=cursor,  # the same for every page; X names the newest on the first (X API docs, pagination)
+                max_results=100,
+                tweet_fields=["created_at", "lang", "referenced_tweets"],
+                expansions=["author_id"],
+                pagination_token=token,
+            )
+            names = {str(user.id): str(user.username) for user in (page.includes or {}).get("users", ())}
+            newest = max(filter(None, (newest, page.meta.get("newest_id"))), key=int, default=None)
+            found.extend(_inbound(post.data, names) for post in page.data or ())
+            if cursor is None or not (token := page.meta.get("next_token")):
+                break
+        return Polled(newest or "1", inbounds=found[::-1] if cursor else ())
 
     def _me(self) -> Mapping[str, Any]:
         me = _ask(self._client.get_me).data
@@ -216,7 +244,7 @@ class _Session(requests.Session):
             response = super().send(request, **given)
         except requests.RequestException as error:
             raise transport(error) from None  # the chain would carry the request, and with it its signature
-        accepted_body(answer(response.status_code, response.headers, response.text), _codes)
+        accepted_body(answer(response.status_code, response.headers, response.text), refusal)
         return response
 
 
@@ -226,27 +254,16 @@ def _ask(call: Callable[..., Any], *given: Any, **named: Any) -> Any:
         return call(*given, **named, user_auth=True)
 
 
-def _codes(given: Answer) -> SendError | None:
-    """X's own refusals, which share two statuses (X API docs, response codes and errors)."""
-    detail, kind = str(given.body.get("detail", "")), str(given.body.get("type", ""))
-    if given.status == 403:
-        if "duplicate content" in detail:  # no code sets it apart from other 403s
-            return Rejected(given.say, code="duplicate")
-        return Misconfigured(given.say, code="forbidden")
-    if kind.endswith("usage-capped"):  # credits or cap used up: waiting does not help
-        return Misconfigured(given.say, code="usage_capped")
-    return None
-
-
-def _as_written(post: Mapping[str, Any]) -> str:
-    """The text as it was sent: X shortens links to t.co and escapes & < > (X API docs, post object)."""
-    text = str(post.get("text", ""))
-    for link in (post.get("entities") or {}).get("urls") or ():
-        text = text.replace(str(link.get("url")), str(link.get("expanded_url") or link.get("url")))
-    return html.unescape(text)
-
-
-def _comparable(text: str) -> str:
-    """Equal for texts that read the same; X may add a scheme and a final slash to a link."""
-    words = unicodedata.normalize("NFC", text).split()
-    return " ".join(word.removeprefix("https://").removeprefix("http://").rstrip("/") for word in words)
+def _inbound(post: Mapping[str, Any], names: Mapping[str, str]) -> Inbound:
+    """A mention as X gives it (X API docs, post object)."""
+    author = names.get(str(post.get("author_id")), str(post.get("author_id", "")))
+    answers = next((one["id"] for one in post.get("referenced_tweets") or () if one.get("type") == "replied_to"), None)
+    return Inbound(
+        provider_id=str(post["id"]),
+        author=author,
+        text=as_written(post),
+        at=datetime.fromisoformat(str(post["created_at"]).replace("Z", "+00:00")),
+        language=post.get("lang"),
+        in_reply_to=str(answers) if answers else None,
+        url=f"https://x.com/{author}/status/{post['id']}",
+    )

@@ -19,7 +19,8 @@ How to add a page
    From `here.py`: `runtime()`, `actor()` (hand it to the domain), `unit()` (id, key, name, settings, roles), `fragment()`,
    `local_path()`. Write with `with runtime().database.writing() as session:`, then redirect with
    `flash(gettext("..."), "good")` (good | warn | bad) to the page that shows the result. A `NotAllowed` that a route
-   does not catch becomes a plain page with its words; catch it to show them beside the form.
+   does not catch becomes a plain page with its words; catch it to show them beside the form. Render inside the
+   `reading()` block: its rows forget themselves at its end.
 
 2. A template that extends `console/layout.html`. Pass (or `{% set %}`) `mode` ("live" or "drill", else nothing): frame,
    colours, icon and title prefix follow by themselves. Blocks: `title` (words only), `main`, `head`, `scripts`, and

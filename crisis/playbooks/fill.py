@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crisis.channels.base import Facts, Form
+from crisis.channels.words import WORDS
 from crisis.playbooks.playbook import PLACEHOLDER, Playbook, Texts
-from crisis.settings import Language
+from crisis.settings import LANGUAGES, Language
 
-EXERCISE: dict[Language, str] = {"nb": "ØVELSE", "nn": "ØVING", "en": "EXERCISE"}
+EXERCISE: dict[Language, str] = {language: WORDS[language].exercise for language in LANGUAGES}
 EXERCISE_SPOKEN: dict[Language, str] = {
     "nb": "Dette er en øvelse.",
     "nn": "Dette er ei øving.",

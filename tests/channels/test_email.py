@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio
 
 OUT = replace(contract.OUT, address="person@example.org")
 PASSWORD = "mail-password-1"
-MESSAGE_ID = f"<{OUT.reference}@example.org>"
+MESSAGE_ID = f"<{OUT.delivery_id}@example.org>"
 
 
 @dataclass

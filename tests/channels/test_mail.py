@@ -30,7 +30,7 @@ def travelled(out: object = OUT, sender: object = SENDER) -> EmailMessage:
 
 def test_headers() -> None:
     got = travelled()
-    assert got["Message-ID"] == f"<{OUT.reference}@example.org>"
+    assert got["Message-ID"] == f"<{OUT.delivery_id}@example.org>"
     assert (got["From"], got["To"]) == ("Oslo sykehus <varsling@example.org>", "person@example.org")
     assert got["Subject"] == OUT.title
     assert (got["Auto-Submitted"], got["Content-Language"]) == ("auto-generated", "nb")

@@ -14,7 +14,8 @@ from oauthlib.oauth1 import Client as Signer
 
 from crisis.channels.base import Accepted, Busy, Checks, Deletes, LooksUp, Misconfigured, Rejected, Uncertain
 from crisis.channels.errors import accepted_body, answer
-from crisis.channels.x import FACTS, Options, X, _codes
+from crisis.channels.x import FACTS, Options, X
+from crisis.channels.x_words import refusal
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.contract import OUT
@@ -114,7 +115,7 @@ async def test_reads_the_recorded_answers(sample: dict[str, Any]) -> None:
     }[sample["class"]]
     reply = Reply(sample["http_status"], sample["body"], sample["headers"])
     with pytest.raises(expected):
-        accepted_body(answer(reply.status, reply.headers, reply.text), _codes)
+        accepted_body(answer(reply.status, reply.headers, reply.text), refusal)
 
 
 @pytest.mark.parametrize(

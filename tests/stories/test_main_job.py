@@ -22,7 +22,7 @@ def test_released_corrected_and_ended(tmp_path: Path, database_url: str, mode: M
         assert states == here.counted(first)
         assert states == {"accepted": 20 + 1 + 3, "delivered": 20}  # mails, a post, the page in three languages; texts
         assert here.phones() == Counter(phones)
-        state = here.simulator.state("posts", "mails", "refused", limit=1000)
+        state = here.simulator.state("posts", "mails", "refused")
         assert state["refused"] == []
         assert len(state["mails"]) == 20
 
@@ -34,3 +34,21 @@ def test_released_corrected_and_ended(tmp_path: Path, database_url: str, mode: M
         third = here.release(incident, "all_clear", follows=second)
         assert here.settled(third) == states
         eventually(lambda: here.simulator.state("refused")["refused"] == [])
+
+
+def test_what_the_public_answers_is_kept_once(tmp_path: Path, database_url: str) -> None:
+    """A phone and a passer-by on X answer; both are stored once, and STOP is obeyed."""
+    with town(tmp_path, database_url=database_url) as here:
+        phones = here.populate(2)
+        here.start("console", "sender-live", "clock", "listener")
+        first = here.release(here.open(Mode.LIVE), channels=("x", "sms"))
+        here.settled(first)
+        eventually(lambda: here.cursor("x-ous"))
+        assert here.simulator.say(phones[0], "Er broren min der?") == 200
+        assert here.simulator.say(phones[1], "STOPP") == 200
+        here.post("passerby", "@OUS_demo er det trygt?")
+        eventually(lambda: len(here.inbound()) == 3)
+        assert Counter(here.inbound()) == Counter(["Er broren min der?", "STOPP", "@OUS_demo er det trygt?"])
+        second = here.release(here.open(Mode.LIVE, "En hendelse til"), channels=("sms",))
+        here.settled(second)
+        assert here.phones() == Counter({phones[0]: 2, phones[1]: 1})

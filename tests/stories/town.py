@@ -6,12 +6,14 @@ Stories act as people would and look at the simulator as the public would. Proce
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,7 +31,21 @@ from crisis.broadcasts.release import release
 from crisis.embedded import keys
 from crisis.embedded.ports import moved
 from crisis.embedded.redis import running as running_redis
-from crisis.models import Base, Broadcast, Delivery, Destination, Group, Incident, Person, Tally, Unit, User
+from crisis.models import (
+    Account,
+    Base,
+    Broadcast,
+    Delivery,
+    Destination,
+    Group,
+    Heartbeat,
+    Incident,
+    InboundRow,
+    Person,
+    Tally,
+    Unit,
+    User,
+)
 from crisis.playbooks import signoff
 from crisis.runtime import Runtime
 from crisis.simulator.server import Simulator
@@ -97,8 +113,6 @@ class Town:
                 eventually(lambda pid=pid: self._beats(pid), within=30)
 
     def _beats(self, pid: int) -> bool:
-        from crisis.models import Heartbeat
-
         with self.runtime.database.reading() as session:
             return any(one.endswith(f":{pid}") for one in session.scalars(select(Heartbeat.process)))
 
@@ -138,7 +152,9 @@ class Town:
                 self.people += 1
                 phone = f"+4741{self.people:06}"
                 phones.append(phone)
-                person = Person(unit_id=unit_id, reference=f"r{self.people}", name=f"Person {self.people}", language="nb")
+                person = Person(
+                    unit_id=unit_id, reference=f"r{self.people}", name=f"Person {self.people}", language="nb"
+                )
                 if "phone" in channels:
                     person.destinations.append(Destination(medium="phone", address=phone))
                 if "mailbox" in channels:
@@ -179,11 +195,16 @@ class Town:
             release(session, actor, broadcast, self.runtime.settings, playbook, datetime.now(UTC))
             return broadcast.id
 
+    def post(self, handle: str, text: str) -> None:
+        """A passer-by writes on X."""
+        body = json.dumps({"handle": handle, "text": text}).encode()
+        address = f"{self.simulator.url}/control/posts"
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=10).close()
+
     # -- what they see -----------------------------------------------------------------------------------------
 
     def states(self, broadcast_id: uuid.UUID, channel: str = "") -> Counter[str]:
-        from crisis.models import Account
-
         with self.runtime.database.reading() as session:
             asked = (
                 select(Delivery.state, func.count())
@@ -208,7 +229,9 @@ class Town:
         def done() -> Counter[str] | None:
             states = self.states(broadcast_id, channel)
             # Texts are settled when their receipts have come.
-            open_still = {"queued", "sending", "uncertain"} & set(states) or "accepted" in self.states(broadcast_id, "sms")
+            open_still = {"queued", "sending", "uncertain"} & set(states) or "accepted" in self.states(
+                broadcast_id, "sms"
+            )
             return None if open_still else states
 
         found: Counter[str] = eventually(done, within)
@@ -216,7 +239,18 @@ class Town:
 
     def phones(self) -> Counter[str]:
         """How many texts each phone has got."""
-        return Counter(one["to"] for one in self.simulator.state("messages", limit=100_000)["messages"])
+        ours = {number for account in self.simulator.internet.accounts.sms for number in account.numbers}
+        texts = self.simulator.state("messages")["messages"]
+        return Counter(one["to"] for one in texts if one["to"] not in ours)
+
+    def inbound(self) -> list[str]:
+        with self.runtime.database.reading() as session:
+            return list(session.scalars(select(InboundRow.text)))
+
+    def cursor(self, key: str) -> str | None:
+        """How far the listener has read an account."""
+        with self.runtime.database.reading() as session:
+            return session.scalars(select(Account.cursor).where(Account.key == key)).one()
 
     def hurry(self) -> None:
         """Let what is uncertain be looked at now instead of in a minute; the rules stay the same."""
@@ -229,13 +263,9 @@ class Town:
 
     def lapse(self) -> None:
         """Let the leases of whoever died run out now instead of in a minute and a half."""
-        from crisis.models import Account
-
         past = datetime.now(UTC) - timedelta(seconds=1)
         with self.runtime.database.writing() as session:
-            session.execute(
-                update(Delivery).where(Delivery.state == DeliveryState.SENDING).values(lease_until=past)
-            )
+            session.execute(update(Delivery).where(Delivery.state == DeliveryState.SENDING).values(lease_until=past))
             session.execute(update(Account).where(Account.lease_owner.is_not(None)).values(lease_until=past))
 
 
@@ -251,9 +281,17 @@ def town(folder: Path, *, database_url: str = "", redis: bool = True, countdown:
     with contextlib.ExitStack() as stack:
         redis_url = stack.enter_context(running_redis(folder / "redis")) if redis else ""
         console = free_port()
-        simulator = stack.enter_context(Simulator.start(public_dir=folder / "pages", delay=0.05))
+        simulator = stack.enter_context(
+            Simulator.start(
+                public_dir=folder / "pages",
+                delay=0.05,
+                sms_inbound=f"http://127.0.0.1:{console}/hooks/sms-{{account}}/inbound",
+            )
+        )
         web = int(simulator.url.rsplit(":", 1)[1])
-        source = moved((ROOT / "crisis.example.toml").read_text(), {8080: console, 8090: web, 8025: simulator.smtp_port})
+        source = moved(
+            (ROOT / "crisis.example.toml").read_text(), {8080: console, 8090: web, 8025: simulator.smtp_port}
+        )
         source = source.replace('"var', f'"{folder}').replace("port = 8080", f"port = {console}")
         source = source.replace("port = 8025", f"port = {simulator.smtp_port}")
         source = source.replace('playbooks_dir = "playbooks"', f'playbooks_dir = "{ROOT / "playbooks"}"')
@@ -261,13 +299,16 @@ def town(folder: Path, *, database_url: str = "", redis: bool = True, countdown:
             'kind = "hospital"',
             f'kind = "hospital"\ncountdown_live_seconds = {countdown}\ncountdown_drill_seconds = {countdown}',
         )
+        source = source.replace('handle = "OUS_demo"', 'handle = "OUS_demo"\npoll_seconds = 5')
         path = folder / "crisis.toml"
         path.write_text(source)
         environment = {**os.environ, "CRISIS_SETTINGS": str(path), "PYTHONUNBUFFERED": "1"}
         environment |= {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
         kept = {name: os.environ.get(name) for name in ("REDIS_URL", "DATABASE_URL")}
         os.environ.update(REDIS_URL=redis_url, DATABASE_URL=database_url)
-        stack.callback(lambda: [os.environ.pop(k, None) if v is None else os.environ.update({k: v}) for k, v in kept.items()])
+        stack.callback(
+            lambda: [os.environ.pop(k, None) if v is None else os.environ.update({k: v}) for k, v in kept.items()]
+        )
         settings = wiring.load(path)
         keys.make_secret_key(settings)
         environment |= keys.demo_secrets(settings, environment)

@@ -1,0 +1,79 @@
+"""The page of a unit's accounts: how each is, and pausing or resuming one. What pausing means stands in sending."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crisis.channels.registry import FACTS
+from crisis.console.guard import enter, may
+from crisis.console.here import actor, fragment, runtime, unit
+from crisis.models import Account
+from crisis.sending.pause import pause as pause_account
+from crisis.sending.pause import resume as resume_account
+from crisis.states import NotAllowed, Role
+
+pages = Blueprint("accounts", __name__, url_prefix="/accounts")
+
+
+@pages.get("/")
+@may()
+def index() -> ResponseReturnValue:
+    with runtime().database.reading() as session:
+        return render_template("console/accounts.html", rows=_rows(session), facts=FACTS)
+
+
+@pages.get("/health")
+@may()
+def health() -> ResponseReturnValue:
+    """The table alone, renewed."""
+    with runtime().database.reading() as session:
+        return fragment("console/accounts_table.html", rows=_rows(session), facts=FACTS)
+
+
+@pages.get("/<uuid:account_id>/pause")
+@may(Role.OFFICER, Role.ADMINISTRATOR)
+def ask(account_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.reading() as session:
+        return render_template("console/account_pause.html", account=_account(session, account_id), error="")
+
+
+@pages.post("/<uuid:account_id>/pause")
+@may(Role.OFFICER, Role.ADMINISTRATOR)
+def pause(account_id: uuid.UUID) -> ResponseReturnValue:
+    try:
+        with runtime().database.writing() as session:
+            pause_account(session, actor(), _account(session, account_id), request.form.get("reason", ""))
+    except NotAllowed as error:
+        with runtime().database.reading() as session:
+            account = _account(session, account_id)
+            return render_template("console/account_pause.html", account=account, error=gettext(error.say)), 422
+    flash(gettext("The account is paused. Nothing leaves from it until somebody resumes it."), "warn")
+    return redirect(url_for("accounts.index"))
+
+
+@pages.post("/<uuid:account_id>/resume")
+@may(Role.OFFICER, Role.ADMINISTRATOR)
+def resume(account_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.writing() as session:
+        resume_account(session, actor(), _account(session, account_id))
+    flash(gettext("The account speaks again. What waited leaves now, unless it has grown too old."), "good")
+    return redirect(url_for("accounts.index"))
+
+
+def _rows(session: Session) -> list[Account]:
+    mine = select(Account).where(Account.unit_id == unit().id, Account.active)
+    return list(session.scalars(mine.order_by(Account.mode.desc(), Account.key)))
+
+
+def _account(session: Session, account_id: uuid.UUID) -> Account:
+    account = session.get(Account, account_id)
+    if account is None or not account.active:
+        abort(404)
+    enter(account.unit_id)
+    return account

@@ -1,0 +1,81 @@
+"""Approvals: what waits for me, and the page where a second person reads the frozen texts and answers.
+
+Who may judge, and whether what they read is still what would leave, is decided in broadcasts/submit.py.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from sqlalchemy import select
+
+from crisis.broadcasts import submit
+from crisis.console import found
+from crisis.console.broadcasts import page
+from crisis.console.guard import may
+from crisis.console.here import actor, runtime
+from crisis.console.incidents import headline
+from crisis.models import Broadcast, User, utcnow
+from crisis.states import BroadcastState, NotAllowed, Purpose, Role
+
+pages = Blueprint("approvals", __name__)
+
+
+@pages.get("/approvals")
+@may(Role.APPROVER, Role.OFFICER)
+def index() -> ResponseReturnValue:
+    with runtime().database.reading() as session:
+        rows = session.execute(
+            select(Broadcast, User.name)
+            .outerjoin(User, User.id == Broadcast.submitted_by)
+            .where(Broadcast.unit_id.in_(actor().units(Role.APPROVER, Role.OFFICER)))
+            .where(Broadcast.state.in_([BroadcastState.SUBMITTED, BroadcastState.APPROVED]))
+            .where(Broadcast.purpose == Purpose.STATEMENT)
+            .order_by(Broadcast.mode.desc(), Broadcast.submitted_at)
+        ).all()
+        waiting = [(row, who or "", headline(row, {}), _may_judge(row)) for row, who in rows]
+        return render_template("console/approvals.html", section="approvals", waiting=waiting)
+
+
+@pages.get("/approvals/<uuid:broadcast_id>")
+@may(Role.APPROVER)
+def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.reading() as session:
+        this = found.broadcast(session, broadcast_id)
+        if this.broadcast.state is not BroadcastState.SUBMITTED:
+            return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
+        author = session.get(User, this.broadcast.submitted_by) if this.broadcast.submitted_by else None
+        mine = not _may_judge(this.broadcast)
+        values = {**page(session, this), "section": "approvals", "author": author, "mine": mine}
+        return render_template("console/approval.html", **values)
+
+
+@pages.post("/approvals/<uuid:broadcast_id>")
+@may(Role.APPROVER)
+def judge(broadcast_id: uuid.UUID) -> ResponseReturnValue:
+    form, now = request.form, utcnow()
+    try:
+        with runtime().database.writing() as session:
+            row = found.broadcast(session, broadcast_id, lock=True).broadcast
+            match form.get("decision"):
+                case "yes":
+                    submit.approve(session, actor(), row, form.get("digest", ""), now)
+                case "returned":
+                    submit.send_back(session, actor(), row, form.get("reason", ""), form.get("digest", ""), now)
+                case "rejected":
+                    submit.reject(session, actor(), row, form.get("reason", ""), form.get("digest", ""), now)
+                case _:
+                    abort(400)
+        flash(gettext("Your answer is recorded."), "good")
+    except NotAllowed as refused:
+        flash(gettext(refused.say), "bad")
+        return redirect(url_for("approvals.show", broadcast_id=broadcast_id))
+    return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
+
+
+def _may_judge(row: Broadcast) -> bool:
+    who = actor()
+    return who.has(Role.APPROVER, row.unit_id) and who.user_id not in (row.submitted_by, row.created_by)

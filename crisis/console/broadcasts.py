@@ -1,0 +1,235 @@
+"""Drafting a broadcast: fill in, see exactly what everybody will get, edit by hand, try it on oneself.
+
+Nothing here can leave. Letting go is in release.py, watching it in board.py.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, abort, flash, jsonify, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+
+from crisis.broadcasts import draft, preview, reach, self_test
+from crisis.broadcasts.compose import Composed, channels_of, compose, loosely
+from crisis.channels.base import Outgoing
+from crisis.channels.counting import outside_gsm
+from crisis.channels.mail import render_html
+from crisis.channels.registry import FACTS
+from crisis.console import found
+from crisis.console.found import Found
+from crisis.console.guard import may
+from crisis.console.here import actor, runtime
+from crisis.console.incidents import headline, is_over
+from crisis.console.slot_words import in_words
+from crisis.models import Broadcast, utcnow
+from crisis.playbooks.playbook import Playbook
+from crisis.sending.unsubscribe import Unsubscribe
+from crisis.settings import LANGUAGES
+from crisis.states import BroadcastState, NotAllowed, Role
+
+pages = Blueprint("broadcasts", __name__)
+
+# The mail as its receiver sees it, in a frame that may do nothing: no script, no form, no way out of the frame.
+FRAME = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+    ),
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+
+@pages.get("/broadcasts/<uuid:broadcast_id>")
+@may()
+def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.reading() as session:
+        this = found.broadcast(session, broadcast_id)
+        if is_over(this.broadcast):
+            return redirect(url_for("board.show", broadcast_id=broadcast_id))
+        if this.broadcast.state is BroadcastState.DRAFT:
+            return render_template("console/broadcast_draft.html", **_draft_page(session, this))
+        return render_template("console/broadcast_frozen.html", **page(session, this))
+
+
+@pages.post("/broadcasts/<uuid:broadcast_id>")
+@may(Role.OFFICER)
+def save(broadcast_id: uuid.UUID) -> ResponseReturnValue:
+    try:
+        with runtime().database.writing() as session:
+            _change(session, found.broadcast(session, broadcast_id, lock=True))
+    except NotAllowed as refused:
+        flash(gettext(refused.say), "bad")
+        return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
+    if request.form.get("go") == "release":
+        return redirect(url_for("release.show", broadcast_id=broadcast_id))
+    return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id, _anchor="preview"))
+
+
+@pages.post("/broadcasts/<uuid:broadcast_id>/check")
+@may(Role.OFFICER)
+def check(broadcast_id: uuid.UUID) -> ResponseReturnValue:
+    """What the form would make, as it is being typed. Nothing is kept."""
+    with runtime().database.reading() as session:
+        this = found.broadcast(session, broadcast_id)
+        _change(session, this)
+        channels = channels_of(draft.chosen_accounts(session, this.broadcast))
+        told, key = runtime().settings, this.broadcast.unit.key
+        composed = compose(told, _playbook(this), this.broadcast, key, channels, utcnow())
+    errors = {name: in_words(bad) for name, bad in composed.slot_errors.items()}
+    return jsonify(errors=errors, sizes=_sizes(composed), problems=[_said(one) for one in composed.problems])
+
+
+@pages.post("/broadcasts/<uuid:broadcast_id>/edit")
+@may(Role.OFFICER)
+def edit(broadcast_id: uuid.UUID) -> ResponseReturnValue:
+    """A text changed by hand, or the playbook's own put back. One that was not touched is no edit."""
+    form = request.form
+    channel, language, text = form.get("channel", ""), form.get("language", ""), form.get("text", "")
+    if channel not in FACTS or language not in LANGUAGES:
+        abort(400)
+    text = "" if "undo" in form else "\n".join(text.splitlines())[:20_000]
+    if text or "undo" in form:
+        with runtime().database.writing() as session:
+            this = found.broadcast(session, broadcast_id, lock=True)
+            if text.strip() != form.get("before", "").replace("\r\n", "\n").strip():
+                edits = {one: dict(texts) for one, texts in this.broadcast.edits.items()}
+                edits.setdefault(channel, {})[language] = text
+                who, book = actor(), _playbook(this)
+                draft.change(session, who, this.broadcast, this.incident, book, edits=edits, now=utcnow())
+    return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id, _anchor=f"text-{channel}-{language}"))
+
+
+@pages.post("/broadcasts/<uuid:broadcast_id>/test")
+@may(Role.OFFICER)
+def test(broadcast_id: uuid.UUID) -> ResponseReturnValue:
+    try:
+        with runtime().database.writing() as session:
+            this = found.broadcast(session, broadcast_id)
+            self_test.send_to_myself(session, actor(), this.broadcast, runtime().settings, _playbook(this), utcnow())
+        flash(gettext("A test is on its way to your own phone and mailbox. Nobody else gets it."), "good")
+    except NotAllowed as refused:
+        flash(gettext(refused.say), "warn")
+    return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id, _anchor="preview"))
+
+
+@pages.post("/broadcasts/<uuid:broadcast_id>/discard")
+@may(Role.OFFICER)
+def discard(broadcast_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.writing() as session:
+        this = found.broadcast(session, broadcast_id, lock=True)
+        draft.discard(session, actor(), this.broadcast)
+    flash(gettext("The draft is thrown away."), "good")
+    return redirect(url_for("incidents.show", incident_id=this.incident.id))
+
+
+@pages.get("/broadcasts/<uuid:broadcast_id>/mail/<any(nb, nn, en):language>")
+@may()
+def mail(broadcast_id: uuid.UUID, language: str) -> ResponseReturnValue:
+    """The e-mail in one language as it is or would be sent, for the preview's frame."""
+    with runtime().database.reading() as session:
+        this = found.broadcast(session, broadcast_id)
+        seen = preview.preview(session, this.broadcast, runtime().settings, this.playbook, utcnow())
+        words = [one for one in seen.composed.texts.values() if one.language == language]
+        mails = [one for one in words if FACTS[one.channel].medium == "mailbox"] or abort(404)
+        html = render_html(_outgoing(this, mails[0].title, mails[0].text, language))
+    response = make_response(html)
+    response.headers.update(FRAME)
+    return response
+
+
+def page(session: Session, this: Found, seen: preview.Preview | None = None) -> dict[str, Any]:
+    """What every page about one broadcast shows of it: where it belongs, its texts and who gets them."""
+    return {
+        "section": "incidents",
+        "mode": this.broadcast.mode,
+        "broadcast": this.broadcast,
+        "incident": this.incident,
+        "title": headline(this.broadcast, {}),
+        "preview": seen or preview.preview(session, this.broadcast, runtime().settings, this.playbook, utcnow()),
+        "original": session.get(Broadcast, this.broadcast.follows_id) if this.broadcast.follows_id else None,
+        "said": _said,
+        "outside_gsm": outside_gsm,
+        "facts": FACTS,
+    }
+
+
+def _draft_page(session: Session, this: Found) -> dict[str, Any]:
+    parts, broadcast, language = page(session, this), this.broadcast, found.spoken()
+    message = this.playbook.messages.get(broadcast.message) if this.playbook else None
+    chosen = list(broadcast.audiences) + list(message.audiences if message else ())
+    gaps = {"organisation": broadcast.unit.name, **{name: str(value) for name, value in broadcast.slots.items() if value}}
+    return {
+        **parts,
+        "spoken": language,
+        "slots": this.playbook.slots_of(broadcast.message) if this.playbook and message else {},
+        # An untouched form is no mistake yet.
+        "errors": {n: in_words(e) for n, e in parts["preview"].composed.slot_errors.items()} if broadcast.slots else {},
+        "usable": draft.usable_accounts(session, this.incident),
+        "on_offer": reach.on_offer(session, broadcast.unit_id, chosen),
+        "outline": loosely(message.full.in_(language), gaps) if message else "",
+        "sizes": _sizes(parts["preview"].composed),
+    }
+
+
+def _change(session: Session, this: Found) -> None:
+    form = request.form
+    draft.change(
+        session,
+        actor(),
+        this.broadcast,
+        this.incident,
+        _playbook(this),
+        slots={name.removeprefix("slot-"): value for name, value in form.items() if name.startswith("slot-")},
+        accounts=form.getlist("account"),
+        audiences=form.getlist("audience"),
+    )
+
+
+def _playbook(this: Found) -> Playbook:
+    if this.playbook is None or this.broadcast.message not in this.playbook.messages:
+        raise NotAllowed("the playbook of this draft cannot be read; an administrator must mend its file")
+    return this.playbook
+
+
+def _said(problem: Any) -> str:
+    return str(gettext(problem.say, **problem.facts))
+
+
+def _sizes(composed: Composed) -> Sequence[dict[str, Any]]:
+    """How full each text is, for the channels where room is short."""
+    return [
+        {
+            "key": f"{words.channel}-{words.language}",
+            "label": FACTS[words.channel].label,
+            "language": words.language,
+            "used": words.size.used,
+            "limit": words.size.limit,
+            "unit": gettext("parts") if words.size.unit == "parts" else gettext("characters"),
+            "over": bool(words.size.over),
+        }
+        for words in composed.texts.values()
+        if FACTS[words.channel].form == "short"
+    ]
+
+
+def _outgoing(this: Found, title: str, text: str, language: str) -> Outgoing:
+    told = runtime().settings.console
+    return Outgoing(
+        reference="preview.1",
+        delivery_id="preview",
+        address="you@example.org",
+        language=language,
+        text=text,
+        title=title,
+        mode=this.broadcast.mode.value,
+        phase=this.broadcast.phase,
+        incident_id=this.incident.id.hex,
+        incident_title=this.incident.title,
+        organisation=this.broadcast.unit.name,
+        released_at=this.broadcast.released_at or utcnow(),
+        unsubscribe_url=Unsubscribe(told.secret_key.reveal(), told.public_url).url(this.broadcast.id),
+    )

@@ -1,0 +1,61 @@
+"""Finding what an address names, for somebody who may see it; 404 for everything else.
+
+Changing something asks for the row with its lock, so that of two presses at once the second sees what the first did.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import cast
+
+from flask import abort
+from sqlalchemy.orm import Session
+
+from crisis.console import language
+from crisis.console.guard import enter
+from crisis.console.here import runtime
+from crisis.models import Broadcast, Delivery, Incident
+from crisis.playbooks.playbook import Playbook
+from crisis.settings import Language
+from crisis.states import Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A broadcast with the incident it belongs to and the playbook it was made from, when that can be read."""
+
+    broadcast: Broadcast
+    incident: Incident
+    playbook: Playbook | None
+
+
+def incident(session: Session, incident_id: uuid.UUID, *, lock: bool = False) -> Incident:
+    """The incident, and work in its unit from here on."""
+    row = session.get(Incident, incident_id, with_for_update=lock or None) or abort(404)
+    enter(row.unit_id)
+    return row
+
+
+def broadcast(session: Session, broadcast_id: uuid.UUID, *, lock: bool = False) -> Found:
+    """A statement or a test of one. What the system tells its own users is nobody's page."""
+    row = session.get(Broadcast, broadcast_id, with_for_update=lock or None)
+    if row is None or row.purpose is Purpose.NOTICE or row.incident_id is None:
+        abort(404)
+    enter(row.unit_id)
+    of = session.get_one(Incident, row.incident_id)
+    return Found(row, of, playbook(row.playbook))
+
+
+def delivery(session: Session, delivery_id: uuid.UUID, *, lock: bool = False) -> tuple[Delivery, Found]:
+    row = session.get(Delivery, delivery_id, with_for_update=lock or None) or abort(404)
+    return row, broadcast(session, row.broadcast_id)
+
+
+def playbook(key: str) -> Playbook | None:
+    return runtime().playbooks.shelf().playbooks.get(key)
+
+
+def spoken() -> Language:
+    """The language of this page, as the playbooks know it."""
+    return cast("Language", language.current())

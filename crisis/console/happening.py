@@ -1,0 +1,94 @@
+"""What is going on now in somebody's units: open incidents, broadcasts that wait for them, what people write to us.
+
+A question to the database answered with frozen records; it changes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crisis.actor import Actor
+from crisis.models import Account, Broadcast, InboundRow, Incident, Unit, User
+from crisis.states import BroadcastState, Mode, Purpose, Role
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIncident:
+    id: uuid.UUID
+    title: str
+    mode: Mode
+    unit: str
+    opened_at: datetime
+    released: int
+    last_released_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A broadcast that waits for a second person, who may be you."""
+
+    id: uuid.UUID
+    incident: str
+    mode: Mode
+    unit: str
+    submitted_at: datetime | None
+    submitted_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    incidents: Sequence[OpenIncident]
+    approvals: Sequence[Waiting]
+    inbound_hour: int
+    inbound_last: datetime | None
+
+
+def look(session: Session, actor: Actor, now: datetime) -> Happening:
+    """Live incidents stand before drills, the newest first."""
+    last, mine = _inbound(session, actor, now)
+    return Happening(_incidents(session, actor), _approvals(session, actor), mine, last)
+
+
+def _incidents(session: Session, actor: Actor) -> list[OpenIncident]:
+    released = func.count(Broadcast.released_at)
+    rows = session.execute(
+        select(Incident, Unit.name, released, func.max(Broadcast.released_at))
+        .join(Unit, Unit.id == Incident.unit_id)
+        .outerjoin(Broadcast, (Broadcast.incident_id == Incident.id) & (Broadcast.purpose == Purpose.STATEMENT))
+        .where(Incident.unit_id.in_(actor.units()), Incident.closed_at.is_(None))
+        .group_by(Incident.id, Unit.name)
+        .order_by(Incident.mode.desc(), Incident.opened_at.desc())
+    )
+    return [
+        OpenIncident(one.id, one.title, one.mode, unit, one.opened_at, count, latest)
+        for one, unit, count, latest in rows
+    ]
+
+
+def _approvals(session: Session, actor: Actor) -> list[Waiting]:
+    rows = session.execute(
+        select(Broadcast, Incident.title, Unit.name, User.name)
+        .join(Incident, Incident.id == Broadcast.incident_id)
+        .join(Unit, Unit.id == Incident.unit_id)
+        .outerjoin(User, User.id == Broadcast.submitted_by)
+        .where(
+            Broadcast.state == BroadcastState.SUBMITTED,
+            Incident.unit_id.in_(actor.units(Role.APPROVER)),
+            Broadcast.submitted_by.is_distinct_from(actor.user_id),  # never one's own
+        )
+        .order_by(Broadcast.mode.desc(), Broadcast.submitted_at)
+    )
+    return [Waiting(one.id, title, one.mode, unit, one.submitted_at, who or "") for one, title, unit, who in rows]
+
+
+def _inbound(session: Session, actor: Actor, now: datetime) -> tuple[datetime | None, int]:
+    mine = InboundRow.account_id.in_(select(Account.id).where(Account.unit_id.in_(actor.units())))
+    last = session.scalar(select(func.max(InboundRow.at)).where(mine))
+    count = session.scalar(select(func.count()).where(mine, InboundRow.at > now - timedelta(hours=1)))
+    return last, count or 0

@@ -1,0 +1,246 @@
+"""Is the machine running? Heartbeats, the oldest waiting delivery, accounts, Redis and playbooks, judged into concerns.
+
+Asks and judges; never mends, never sends. A concern says what is wrong and what to do, in English for translation.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crisis.console import standings
+from crisis.console.here import UnitHere
+from crisis.console.language import N_
+from crisis.models import Account, Delivery, Heartbeat
+from crisis.playbooks.read import Shelf
+from crisis.states import DeliveryState, Mode
+
+LATE = timedelta(seconds=10)
+WAITING_LONG = timedelta(minutes=2)
+CHECK_OLD = timedelta(hours=2)
+PLAYBOOK_SOON = timedelta(days=60)
+
+Level = Literal["bad", "warn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something a person should act on. "bad": messages are not leaving as they should; "warn": they soon may not."""
+
+    level: Level
+    say: str
+    do: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """One kind of process, by the freshest of its heartbeats."""
+
+    kind: str
+    at: datetime | None
+    late: bool
+    note: str
+    alive: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountHealth:
+    key: str
+    channel: str
+    mode: Mode
+    paused_reason: str | None
+    paused_at: datetime | None
+    healthy: bool | None
+    health: str
+    checked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`redis` is None when none is configured; `oldest_waiting` is how long the oldest due delivery has waited."""
+
+    concerns: Sequence[Concern]
+    pulses: Sequence[Pulse]
+    accounts: Sequence[AccountHealth]
+    oldest_waiting: timedelta | None
+    redis: bool | None
+
+    @property
+    def level(self) -> Literal["good", "warn", "bad"]:
+        levels = {concern.level for concern in self.concerns}
+        return "bad" if "bad" in levels else "warn" if "warn" in levels else "good"
+
+
+def look(
+    session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetime, *, redis: bool | None
+) -> Health:
+    """Judge the whole machine, and the accounts and playbooks of these units."""
+    accounts = list(_accounts(session, [unit.id for unit in units]))
+    modes = set(session.scalars(select(Account.mode).where(Account.active).distinct()))
+    pulses = list(_pulses(session, modes, now))
+    oldest = _oldest_waiting(session, now)
+    concerns = [*_of_pulses(pulses), *_of_waiting(oldest, pulses), *_of_accounts(accounts, now), *_of_redis(redis)]
+    concerns += _of_playbooks(session, units, shelf, now)
+    concerns.sort(key=lambda concern: concern.level)  # "bad" before "warn"
+    return Health(concerns, pulses, accounts, oldest, redis)
+
+
+def _accounts(session: Session, unit_ids: Sequence[uuid.UUID]) -> Iterator[AccountHealth]:
+    rows = session.scalars(
+        select(Account).where(Account.unit_id.in_(unit_ids), Account.active).order_by(Account.mode.desc(), Account.key)
+    )
+    for row in rows:
+        yield AccountHealth(
+            row.key, row.channel, row.mode, row.paused_reason, row.paused_at, row.healthy, row.health, row.checked_at
+        )
+
+
+def _pulses(session: Session, modes: set[Mode], now: datetime) -> Iterator[Pulse]:
+    beats: dict[str, list[Heartbeat]] = {}
+    for row in session.scalars(select(Heartbeat).order_by(Heartbeat.at.desc())):
+        beats.setdefault(row.kind, []).append(row)
+    for kind in (*(f"sender-{mode}" for mode in sorted(modes, reverse=True)), "listener", "clock"):
+        own = beats.get(kind, [])
+        alive = sum(now - row.at <= LATE for row in own)
+        yield Pulse(kind, own[0].at if own else None, alive == 0, own[0].note if own else "", alive)
+
+
+def _oldest_waiting(session: Session, now: datetime) -> timedelta | None:
+    """Deliveries of paused accounts are not counted: they wait because somebody said so, which is its own concern."""
+    due = session.scalar(
+        select(func.min(Delivery.due_at))
+        .join(Account, Account.id == Delivery.account_id)
+        .where(Delivery.state == DeliveryState.QUEUED, Account.paused_reason.is_(None), Account.active)
+    )
+    return max(now - due, timedelta()) if due and due <= now else None
+
+
+def _of_pulses(pulses: Sequence[Pulse]) -> Iterator[Concern]:
+    for pulse in pulses:
+        if not pulse.late:
+            continue
+        match pulse.kind:
+            case "sender-live":
+                yield Concern(
+                    "bad",
+                    N_("The sender for live messages is not running."),
+                    N_("Nothing reaches the public until it runs. You may still release: it leaves once the sender is back. Call whoever runs the system now; the command crisis send works without the sender."),
+                )
+            case "sender-drill":
+                yield Concern(
+                    "warn",
+                    N_("The sender for exercises is not running."),
+                    N_("Exercises stand still; live messages are not touched by this. Tell whoever runs the system."),
+                )
+            case "listener":
+                yield Concern(
+                    "bad",
+                    N_("The listener is not running: what people write to us does not arrive."),
+                    N_("Look at your accounts on the networks themselves, and call whoever runs the system."),
+                )
+            case _:
+                yield Concern(
+                    "bad",
+                    N_("The clock is not running: reminders, repeats and clean-up stand still."),
+                    N_("Check by hand whether messages arrived, and call whoever runs the system."),
+                )
+
+
+def _of_waiting(oldest: timedelta | None, pulses: Sequence[Pulse]) -> Iterator[Concern]:
+    senders_run = not any(pulse.late for pulse in pulses if pulse.kind.startswith("sender"))
+    if oldest and oldest > WAITING_LONG and senders_run:
+        yield Concern(
+            "warn",
+            N_("The oldest message has waited %(minutes)d minutes to leave."),
+            N_("A network may be slow, or there is much to send. Open the incident and see which account is behind."),
+            {"minutes": oldest.seconds // 60 + oldest.days * 1440},
+        )
+
+
+def _of_accounts(accounts: Sequence[AccountHealth], now: datetime) -> Iterator[Concern]:
+    for account in accounts:
+        values = {"account": account.key, "reason": account.paused_reason or account.health}
+        level: Level = "bad" if account.mode is Mode.LIVE else "warn"
+        if account.paused_reason is not None:
+            yield Concern(
+                level,
+                "Account %(account)s is paused: %(reason)s",
+                N_("Nothing leaves from it. What is released waits. Mend the cause, then resume it on the page Accounts."),
+                values,
+            )
+        elif account.healthy is False:
+            yield Concern(
+                level,
+                "Account %(account)s can't send: %(reason)s",
+                N_("Its keys or rights are refused. Call whoever runs the system; use the other channels meanwhile."),
+                values,
+            )
+        elif account.healthy is None or account.checked_at is None:
+            yield Concern(
+                "warn",
+                N_("Account %(account)s has not been checked yet."),
+                N_("It is checked within minutes when the clock runs. If this stays, tell whoever runs the system."),
+                values,
+            )
+        elif now - account.checked_at > CHECK_OLD:
+            yield Concern(
+                "warn",
+                N_("Account %(account)s has not been checked for over two hours."),
+                N_("It may still work. Tell whoever runs the system."),
+                values,
+            )
+
+
+def _of_redis(redis: bool | None) -> Iterator[Concern]:
+    if redis is False:
+        yield Concern(
+            "warn",
+            N_("Redis does not answer."),
+            N_("Messages still leave, a second or so later. Tell whoever runs the system."),
+        )
+
+
+def _of_playbooks(
+    session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetime
+) -> Iterator[Concern]:
+    for file, mistakes in shelf.broken.items():
+        yield Concern(
+            "warn",
+            N_("The playbook file %(file)s is broken and can't be used: line %(line)d."),
+            N_("The others work. The page Playbooks lists every mistake; mend the file."),
+            {"file": file, "line": mistakes[0].line if mistakes else 1},
+        )
+    for unit in units:
+        here = now.astimezone(unit.settings.tz)
+        for playbook_id, messages in standings.of_unit(session, unit.id, unit.settings.kind, shelf, here).items():
+            values = {"playbook": playbook_id, "unit": unit.name}
+            playbook = shelf.playbooks[playbook_id]
+            if playbook.valid_until - here.date() < PLAYBOOK_SOON:
+                yield Concern(
+                    "warn",
+                    N_("The playbook %(playbook)s ends on %(day)s."),
+                    N_("After that day every message in it needs a second person. Review it and move the date."),
+                    values | {"day": playbook.valid_until},
+                )
+            unsigned = sum(not one.standing.ok for one in messages if one.message.authority == "single")
+            if unsigned and playbook.valid_until >= here.date():
+                yield Concern(
+                    "warn",
+                    N_("%(unit)s: %(count)d messages in %(playbook)s are not signed off."),
+                    N_("Each needs a second person when it is released. An approver can sign them off on the page Playbooks."),
+                    values | {"count": unsigned},
+                )
+            if any(one.ends_soon for one in messages):
+                yield Concern(
+                    "warn",
+                    N_("%(unit)s: a sign-off in %(playbook)s ends within a month."),
+                    N_("An approver can renew it on the page Playbooks."),
+                    values,
+                )

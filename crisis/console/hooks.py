@@ -1,0 +1,94 @@
+"""Where providers call us: receipts and what people write. Public addresses, proven by each channel's own signature.
+
+Hands the raw request to the account's channel and its events to sending and triage, in one transaction. Answers what the
+provider expects; a body is never logged.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import cast
+from urllib.parse import parse_qsl
+
+import structlog
+from flask import Blueprint, abort, current_app, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from crisis.channels.base import BadSignature, Hook, HookEvents, ReadsHooks
+from crisis.channels.registry import KINDS
+from crisis.console.guard import csrf, public
+from crisis.console.here import runtime
+from crisis.models import Account, utcnow
+from crisis.sending import receipts
+from crisis.settings import AccountSettings, SettingsError
+from crisis.triage import inbox
+
+pages = Blueprint("hooks", __name__)
+csrf.exempt(pages)
+
+log = structlog.get_logger()
+LARGEST = 64 * 1024  # a provider's form is a few hundred bytes
+PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
+_opening = threading.Lock()
+
+
+@pages.post("/hooks/<key>/<any(status, inbound):kind>")
+@public
+def receive(key: str, kind: str) -> ResponseReturnValue:
+    """403 for what is not proven, 404 for an account that reads no webhooks; unknown ids are kept and answered 200."""
+    channel = _channel(key) or abort(404)
+    try:
+        hook = _hook(key, kind)
+    except RequestEntityTooLarge:
+        return "too large\n", 413, PLAIN
+    try:
+        events = channel.read_hook(hook)
+    except BadSignature:
+        log.warning("hook.refused", account=key, kind=kind, size=len(hook.body))
+        return "the signature does not hold\n", 403, PLAIN
+    _keep(key, events)
+    return events.answer, 200, {"Content-Type": f"{events.content_type}; charset=utf-8"}
+
+
+def _hook(key: str, kind: str) -> Hook:
+    """The request as the provider signed it. The address is our public one, whatever a proxy made of it."""
+    request.max_content_length = LARGEST
+    body, query = request.get_data(), request.query_string.decode("latin-1")
+    form: Sequence[tuple[str, str]] = ()
+    if request.mimetype == "application/x-www-form-urlencoded":
+        form = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    url = f"{runtime().settings.console.public_url}/hooks/{key}/{kind}{'?' if query else ''}{query}"
+    return Hook(request.method, url, dict(request.headers), body, form)
+
+
+def _channel(key: str) -> ReadsHooks | None:
+    """The open channel of an account that reads webhooks, opened once in this process; None for any other."""
+    told = next((account for account in runtime().settings.accounts if account.key == key), None)
+    # Asked before opening, so that the console never holds the secrets of accounts that get no webhooks.
+    if told is None or not hasattr(KINDS[told.channel].open, "read_hook"):
+        return None
+    channels: dict[str, ReadsHooks] = current_app.extensions.setdefault("crisis-hooks", {})
+    with _opening:
+        if key not in channels:
+            channels[key] = _open(told)
+    return channels[key]
+
+
+def _open(told: AccountSettings) -> ReadsHooks:
+    try:
+        return cast("ReadsHooks", runtime().open_channel(told))
+    except SettingsError as error:
+        log.error("hook.not_opened", account=told.key, mistakes=error.mistakes)
+        abort(503)  # the provider tries again
+
+
+def _keep(key: str, events: HookEvents) -> None:
+    if not events.receipts and not events.inbounds:
+        return
+    with runtime().database.writing() as session:
+        account = session.scalars(select(Account).where(Account.key == key)).one()
+        receipts.apply(session, account, events.receipts, utcnow())
+        inbox.receive(session, account, events.inbounds, utcnow())

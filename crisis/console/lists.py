@@ -1,0 +1,24 @@
+"""Paging for lists: which page is asked for, and the addresses of its neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import request, url_for
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """What `ui.pager` draws."""
+
+    number: int
+    pages: int
+
+    def to(self, number: int) -> str:
+        """This very list, at another page."""
+        kept = {name: value for name, value in request.args.items() if name != "page" and value}
+        return url_for(request.endpoint or "first.show", **(request.view_args or {}), **kept, page=number)
+
+
+def asked_page() -> int:
+    return max(1, request.args.get("page", 1, type=int))

@@ -1,0 +1,166 @@
+"""Pages about people: the list, one person, and groups. What is a right number or name stands in oncall/people.py."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+
+from crisis.console.guard import enter, may
+from crisis.console.here import actor, runtime, unit
+from crisis.console.lists import Pager, asked_page
+from crisis.models import Group, Person
+from crisis.oncall import people
+from crisis.oncall.people import Details, NotFilledIn
+from crisis.states import NotAllowed, Role
+
+pages = Blueprint("people", __name__, url_prefix="/people")
+EMPTY_LINES = 2  # places for further destinations in the form
+
+
+@pages.get("/")
+@may(Role.ADMINISTRATOR, Role.OFFICER)
+def index() -> ResponseReturnValue:
+    words, group = request.args.get("q", ""), request.args.get("group", "")
+    with runtime().database.reading() as session:
+        found = people.search(session, unit().id, words, group, asked_page())
+        groups = people.groups_of(session, unit().id)
+        pager = Pager(found.number, found.pages)
+        return render_template("console/people/index.html", found=found, groups=groups, pager=pager, q=words, group=group, shown_phone=people.shown_phone)
+
+
+@pages.get("/new")
+@may(Role.ADMINISTRATOR)
+def new() -> ResponseReturnValue:
+    with runtime().database.reading() as session:
+        return _form(session, None, {"language": unit().settings.language})
+
+
+@pages.post("/new")
+@may(Role.ADMINISTRATOR)
+def create() -> ResponseReturnValue:
+    return _save(None)
+
+
+@pages.get("/<uuid:person_id>")
+@may(Role.ADMINISTRATOR, Role.OFFICER)
+def show(person_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.reading() as session:
+        return _form(session, _person(session, person_id), {})
+
+
+@pages.post("/<uuid:person_id>")
+@may(Role.ADMINISTRATOR)
+def change(person_id: uuid.UUID) -> ResponseReturnValue:
+    return _save(person_id)
+
+
+@pages.post("/<uuid:person_id>/remove")
+@may(Role.ADMINISTRATOR)
+def remove(person_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.writing() as session:
+        person = _person(session, person_id)
+        name = person.name
+        people.remove(session, actor(), person)
+    flash(gettext("%(name)s is removed.", name=name), "good")
+    return redirect(url_for("people.index"))
+
+
+@pages.get("/groups")
+@may(Role.ADMINISTRATOR, Role.OFFICER)
+def groups() -> ResponseReturnValue:
+    return _groups()
+
+
+@pages.post("/groups")
+@may(Role.ADMINISTRATOR)
+def create_group() -> ResponseReturnValue:
+    try:
+        with runtime().database.writing() as session:
+            people.create_group(session, actor(), unit().id, request.form.get("key", ""), request.form.get("name", ""))
+    except NotAllowed as error:
+        return _groups(gettext(error.say)), 422
+    flash(gettext("The group is there."), "good")
+    return redirect(url_for("people.groups"))
+
+
+@pages.post("/groups/<uuid:group_id>")
+@may(Role.ADMINISTRATOR)
+def rename_group(group_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.writing() as session:
+        group = session.get(Group, group_id)
+        if group is None or group.unit_id != unit().id:
+            abort(404)
+        people.rename_group(session, actor(), group, request.form.get("name", ""))
+    flash(gettext("The group has its new name."), "good")
+    return redirect(url_for("people.groups"))
+
+
+def _person(session: Session, person_id: uuid.UUID) -> Person:
+    person = session.get(Person, person_id)
+    if person is None:
+        abort(404)
+    enter(person.unit_id)
+    return person
+
+
+def _save(person_id: uuid.UUID | None) -> ResponseReturnValue:
+    form = request.form
+    lines = list(zip(form.getlist("medium"), form.getlist("address"), form.getlist("consent"), strict=False))
+    reaches = [(medium if medium in people.MEDIA else "phone", address, yes == "yes") for medium, address, yes in lines]
+    try:
+        wanted = people.check(form, frozenset(form.getlist("groups")), reaches)
+        with runtime().database.writing() as session:
+            person = _person(session, person_id) if person_id else None
+            saved = people.save(session, actor(), unit().id, person, wanted)
+            flash(gettext("%(name)s is saved.", name=saved.name), "good")
+            return redirect(url_for("people.show", person_id=saved.id))
+    except NotFilledIn as error:
+        typed = form.to_dict() | {"reaches": reaches, "groups": set(form.getlist("groups"))}
+        with runtime().database.reading() as session:
+            person = _person(session, person_id) if person_id else None
+            return _form(session, person, typed, error.fields), 422
+
+
+def _form(
+    session: Session, person: Person | None, typed: Mapping[str, Any], wrong: Mapping[str, str] | None = None
+) -> str:
+    said = dict(typed) if typed or person is None else _typed(people.details_of(person))
+    said.setdefault("groups", set())
+    said["reaches"] = [*said.get("reaches", ()), *([("phone", "", True), ("mailbox", "", True)][:EMPTY_LINES])]
+    return render_template(
+        "console/people/person.html",
+        person=person,
+        said=said,
+        wrong={field: gettext(say) for field, say in (wrong or {}).items()},
+        groups=people.groups_of(session, unit().id),
+        editable=Role.ADMINISTRATOR in unit().roles,
+    )
+
+
+def _typed(details: Details) -> dict[str, Any]:
+    """A person as the form would have sent them."""
+    return {
+        "reference": details.reference,
+        "name": details.name,
+        "language": details.language,
+        "skills": ", ".join(details.skills),
+        "groups": details.groups,
+        "reaches": [
+            (one.medium, people.shown_phone(one.address) if one.medium == "phone" else one.address, one.consent)
+            for one in details.reaches
+        ],
+    }
+
+
+def _groups(error: str = "") -> str:
+    with runtime().database.reading() as session:
+        rows = people.groups_of(session, unit().id)
+        typed = request.form if error else {}
+        editable = Role.ADMINISTRATOR in unit().roles
+        return render_template("console/people/groups.html", rows=rows, error=error, typed=typed, editable=editable)

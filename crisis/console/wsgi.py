@@ -1,0 +1,14 @@
+"""What the web server loads: `granian --interface wsgi crisis.console.wsgi:app`.
+
+CRISIS_SETTINGS names the settings file (crisis.toml when unset). Importing this starts the parts; nothing else imports it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from crisis.console import create_app
+from crisis.runtime import load, start
+
+app = create_app(start(load(Path(os.environ.get("CRISIS_SETTINGS", "crisis.toml")))))

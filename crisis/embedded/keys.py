@@ -1,0 +1,80 @@
+"""Secrets of an installation on one machine: its own key, the demo accounts' worthless ones, and who may see which.
+
+A real secret is never written down here. Processes get them in their environment, and each only those it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+
+from pydantic import BaseModel
+
+from crisis.channels.opening import own_machine
+from crisis.embedded.ports import endpoint
+from crisis.settings import AccountSettings, SecretRef, Settings
+from crisis.simulator.accounts import Accounts, demo
+
+
+def make_secret_key(settings: Settings) -> bool:
+    """Make the installation's secret key file unless it is there, readable by its owner only. True when it was made."""
+    path = settings.console.secret_key.file
+    if path is None or path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48) + "\n")
+    return True
+
+
+def references(account: AccountSettings) -> Iterator[tuple[str, SecretRef]]:
+    """The secrets an account names, each with the option it stands under."""
+    options = account.options
+    if isinstance(options, BaseModel):
+        for name in type(options).model_fields:
+            value = getattr(options, name)
+            if isinstance(value, SecretRef):
+                yield name, value
+
+
+def variables(accounts: Iterable[AccountSettings]) -> frozenset[str]:
+    """The environment variables that hold these accounts' secrets."""
+    return frozenset(ref.env for account in accounts for _, ref in references(account) if ref.env)
+
+
+def demo_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """The simulator's own keys for accounts that talk to it and whose variables are not set already."""
+    known, found = demo(), {}
+    for account in settings.accounts:
+        host, _ = endpoint(account)
+        if not own_machine(host):
+            continue
+        values = _values(account.options, known)
+        for option, ref in references(account):
+            if ref.env and not environment.get(ref.env) and option in values:
+                found[ref.env] = values[option]
+    return found
+
+
+def _values(options: object, known: Accounts) -> dict[str, str]:
+    """What the simulator expects of the account with this public name."""
+    for x in known.x:
+        if x.handle == getattr(options, "handle", None):
+            names = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
+            return {name: getattr(x, name) for name in names}
+    for sms in known.sms:
+        if sms.sid == getattr(options, "account_sid", None):
+            return {"auth_token": sms.auth_token, "api_key_secret": sms.api_secret}
+    for mail in known.mail:
+        if mail.username == getattr(options, "username", None):
+            return {"password": mail.password}
+    return {}
+
+
+def all_references(settings: Settings) -> Iterator[tuple[str, SecretRef]]:
+    """Every secret the settings name, with where."""
+    yield "console.secret_key", settings.console.secret_key
+    for account in settings.accounts:
+        for option, ref in references(account):
+            yield f"account {account.key}, {option}", ref

@@ -1,0 +1,137 @@
+"""The main pages in a real browser at phone width: no accessibility fault, no sideways scrolling, forms that work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+
+from crisis.actor import SYSTEM
+from crisis.console import identity
+from crisis.models import Heartbeat, Incident, Person, utcnow
+from crisis.oncall import people
+from crisis.oncall.people import Details, Reach
+from crisis.states import Mode, Role
+
+sync_api = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+).split()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        try:
+            made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        except sync_api.Error as error:
+            pytest.skip(f"no browser here: {error}")
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def user(app: Flask, make_user: Any, units: Any) -> Any:
+    made = make_user("kari", *Role)
+    with app.extensions["crisis"].database.writing() as session:
+        for mode in Mode:
+            session.add(Incident(unit_id=units["ous"], mode=mode, title="Mange skadde ved Oslo S", playbook="mass-casualty"))
+        session.add(Heartbeat(process="clock@a:1", kind="clock", at=utcnow()))
+        session.add(Heartbeat(process="sender-live@a:2", kind="sender-live", at=utcnow() - timedelta(minutes=3)))
+        people.create_group(session, SYSTEM, units["ous"], "staff", "De ansatte")
+        reaches = (Reach("phone", "+4722334455"), Reach("mailbox", "ola@ous.no", consent=False))
+        wanted = Details("17", "Ola Nordmann", "nn", frozenset({"staff"}), ("kirurg",), reaches)
+        people.save(session, SYSTEM, units["ous"], None, wanted)
+    return made
+
+
+def token_for(app: Flask, user: Any) -> str:
+    with app.extensions["crisis"].database.writing() as session:
+        return identity.start(session, user.id, "127.0.0.1", utcnow(), complete=True)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "light"), (390, "dark")])
+def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any, width: int, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    problems = []
+
+    def look(path: str) -> None:
+        answer = page.goto(address + path)
+        assert answer.status < 400, (path, answer.status)
+        found = axe.Axe().run(page)
+        if found.violations_count:
+            problems.append(f"{path}\n{found.generate_report()}")
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wide > 0:
+            problems.append(f"{path} is {wide} px too wide")
+
+    page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
+    look("/sign-in")
+    context.add_cookies([{"name": "crisis-sign-in", "value": token_for(app, user), "url": address}])
+    with app.extensions["crisis"].database.reading() as session:
+        person_id = session.query(Person.id).scalar()
+        accounts = session.connection().exec_driver_sql("select id from account where mode='live' limit 1").scalar()
+    for path in (
+        "/",
+        "/me/",
+        "/people/",
+        f"/people/{person_id}",
+        "/people/new",
+        "/people/groups",
+        "/people/import",
+        "/users/",
+        "/users/new",
+        f"/users/{user.id}",
+        "/accounts/",
+        "/playbooks/",
+        "/playbooks/mass-casualty",
+        "/playbooks/mass-casualty/initial/sign-off",
+        "/record/",
+        "/record/chain",
+    ):
+        look(path)
+    assert accounts
+    assert problems == []
+    context.close()
+
+
+def test_lost_connection_is_said_and_recovers(app: Flask, address: str, browser: Any, user: Any) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="nb-NO")
+    context.add_cookies([{"name": "crisis-sign-in", "value": token_for(app, user), "url": address}])
+    page = context.new_page()
+    page.goto(address + "/")
+    page.route("**/now", lambda route: route.abort())
+    page.wait_for_selector(".lost", timeout=15_000)
+    page.unroute("**/now")
+    page.wait_for_selector(".lost", state="detached", timeout=25_000)
+    context.close()
+
+
+def test_a_dangerous_button_asks_first(app: Flask, address: str, browser: Any, user: Any) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    context.add_cookies([{"name": "crisis-sign-in", "value": token_for(app, user), "url": address}])
+    page = context.new_page()
+    page.goto(address + "/me/")
+    page.click("form[data-confirm] button")
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("Enter")  # the safe answer has the focus
+    assert page.url.endswith("/me/")
+    page.click("form[data-confirm] button")
+    page.click("dialog[open] button.danger")
+    page.wait_for_url("**/sign-in")
+    context.close()

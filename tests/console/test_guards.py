@@ -1,0 +1,117 @@
+"""Every route has a guard, and the guard holds: for nobody, for the wrong role, for another unit."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+
+from crisis.console.guard import guard_of
+from crisis.states import Role
+
+ANY_ID = uuid.UUID(int=7)
+
+
+def path_of(app: Flask, rule: Rule) -> str:
+    values: dict[str, Any] = {}
+    for name, converter in rule._converters.items():
+        kind = type(converter).__name__
+        values[name] = ANY_ID if kind == "UUIDConverter" else 7 if kind == "IntegerConverter" else "x.css" if kind == "PathConverter" else "some"
+    with app.test_request_context():
+        return app.url_map.bind("localhost").build(rule.endpoint, values, method=sorted(rule.methods or {"GET"})[0])
+
+
+def routes(app: Flask) -> list[tuple[str, str, Any]]:
+    found = []
+    for rule in app.url_map.iter_rules():
+        guard = guard_of(app, rule.endpoint)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            found.append((method, path_of(app, rule), guard))
+    return found
+
+
+def test_every_route_has_a_guard(app: Flask) -> None:
+    assert [rule.endpoint for rule in app.url_map.iter_rules() if guard_of(app, rule.endpoint) is None] == []
+
+
+def test_a_view_without_a_guard_is_refused(app: Flask) -> None:
+    app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    response = app.test_client().get("/forgotten")
+    assert response.status_code == 403
+    assert "secret" not in response.text
+
+
+def test_nobody_gets_in_anywhere(app: Flask) -> None:
+    client = app.test_client()
+    for method, path, guard in routes(app):
+        if guard.kind == "public":
+            continue
+        response = client.open(path, method=method)
+        if method == "GET":
+            assert (response.status_code, response.location) == (302, "/sign-in"), path
+        else:
+            assert response.status_code == 401, path
+        assert client.open(path, method=method, headers={"X-Fragment": "1"}).status_code == 401, path
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_opens_its_own_pages_and_no_other(app: Flask, sign_in: Any, make_user: Any, role: Role) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = sign_in_without_token(app, make_user(str(role), role))
+    for method, path, guard in routes(app):
+        if guard.kind != "may" or "sign-out" in path:
+            continue
+        status = client.open(path, method=method).status_code
+        if role in guard.roles:
+            assert status not in (401, 403, 500), (method, path, status)
+        else:
+            assert status == 403, (method, path, status)
+
+
+def test_another_units_role_opens_nothing_here(app: Flask, make_user: Any, units: Any) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = sign_in_without_token(app, make_user("borte", Role.ADMINISTRATOR, unit="dep"))
+    assert client.post("/unit", data={"unit": "ous"}).status_code == 404
+    with client.session_transaction() as session:
+        session["unit"] = "ous"  # even if the cookie said so
+    assert "Oslo sykehus" not in client.get("/people/").text
+
+
+def test_forms_need_their_token(sign_in: Any, make_user: Any) -> None:
+    client = sign_in(make_user("kari", Role.ADMINISTRATOR))
+    response = client.post("/people/groups", data={"key": "staff", "name": "De ansatte"})
+    assert response.status_code == 400
+    assert client.post("/people/groups", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_security_headers_and_cookies(app: Flask) -> None:
+    response = app.test_client().get("/sign-in")
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    for cookie in response.headers.getlist("Set-Cookie"):
+        assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
+
+
+def test_pages_have_nothing_inline(sign_in: Any, make_user: Any) -> None:
+    client = sign_in(make_user("kari", *Role))
+    for path in ("/", "/people/", "/people/new", "/playbooks/", "/playbooks/mass-casualty", "/record/", "/users/new"):
+        text = client.get(path).text
+        assert " style=" not in text and "<style" not in text and " onclick" not in text, path
+        assert all("src=" in part.split(">")[0] for part in text.split("<script")[1:]), path
+
+
+def sign_in_without_token(app: Flask, user: Any) -> Any:
+    """A browser that holds a complete sign-in, made in the database: the pages of signing in are tested elsewhere."""
+    from crisis.console import identity
+    from crisis.models import utcnow
+
+    client = app.test_client()
+    with app.extensions["crisis"].database.writing() as session:
+        token = identity.start(session, user.id, "127.0.0.1", utcnow(), complete=True)
+    client.set_cookie("crisis-sign-in", token)
+    return client
