@@ -7,28 +7,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from crisis import audit, migrations, runtime
 from crisis.actor import Actor
-from crisis.db import Database
-from crisis.embedded import keys, programs, seed
-from crisis.embedded import run as embedded
+from crisis.embedded import commands, keys, seed
+from crisis.embedded.commands import open_database, running
 from crisis.embedded.redis import NoRedis
 from crisis.embedded.users import BadUser, add_user, reset_totp
 from crisis.models import AuditHead
 from crisis.playbooks import check as playbook_check
 from crisis.playbooks import paper
 from crisis.playbooks.read import read_all
-from crisis.runtime import Runtime
 from crisis.seal import BrokenSeal
-from crisis.settings import Settings, SettingsError
-from crisis.simulator.__main__ import main as simulator_main
+from crisis.settings import SettingsError
 from crisis.states import Role
 
 EXPECTED = (SettingsError, NoRedis, BadUser, BrokenSeal)
@@ -67,15 +62,8 @@ def cli(context: click.Context, path: Path) -> None:
     context.obj = path
 
 
-@cli.command()
-@click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", help="Console port for this run (also PORT).")
-@click.option("--simulator-port", type=click.IntRange(1, 65535), help="The simulator's web port for this run.")
-@click.option("--mail-port", type=click.IntRange(1, 65535), help="The simulator's mail port for this run.")
-@click.pass_obj
-def run(path: Path, port: int | None, simulator_port: int | None, mail_port: int | None) -> None:
-    """Everything on this machine: database, Redis, console, senders, simulator; Ctrl-C stops it."""
-    wanted = {"console": port, "simulator": simulator_port, "mail": mail_port}
-    sys.exit(embedded.run(path, wanted, click.echo))
+for _command in (commands.run, commands.console, commands.simulator, commands.pulse, commands.demo_code):
+    cli.add_command(_command)
 
 
 @cli.group()
@@ -113,7 +101,7 @@ def db() -> None:
 @click.pass_obj
 def db_upgrade(path: Path) -> None:
     """Create the tables or bring them up to date. Safe to run twice. Take a copy of a real database first."""
-    database = _database(runtime.load(path))
+    database = open_database(runtime.load(path))
     try:
         before, after = migrations.upgrade(database)
     finally:
@@ -168,7 +156,7 @@ def audit_group() -> None:
 @click.pass_obj
 def audit_verify(path: Path) -> None:
     """Is the chain of the record whole? Exit status 1 when it is not."""
-    with _running(path) as parts, parts.database.reading() as session:
+    with running(path) as parts, parts.database.reading() as session:
         findings = list(audit.verify(session))
         head = session.get(AuditHead, 1)
     for finding in findings:
@@ -194,7 +182,7 @@ def user() -> None:
 @click.pass_obj
 def user_add(path: Path, login: str, name: str, roles: tuple[str, ...], language: str) -> None:
     """Add somebody who can sign in, and print the password for their first sign-in."""
-    with _running(path) as parts, parts.database.writing() as session:
+    with running(path) as parts, parts.database.writing() as session:
         password = add_user(session, _operator(), login, name, roles=roles, language=language)
     _tell_password(login, password)
 
@@ -204,49 +192,9 @@ def user_add(path: Path, login: str, name: str, roles: tuple[str, ...], language
 @click.pass_obj
 def user_reset_totp(path: Path, login: str) -> None:
     """Somebody lost their phone: end their sign-ins, and let them enrol anew with the password printed here."""
-    with _running(path) as parts, parts.database.writing() as session:
+    with running(path) as parts, parts.database.writing() as session:
         password = reset_totp(session, _operator(), login)
     _tell_password(login, password)
-
-
-@cli.command()
-@click.option("--workers", type=click.IntRange(1, 64), default=programs.CONSOLE_WORKERS, show_default=True)
-@click.pass_obj
-def console(path: Path, workers: int) -> None:
-    """Only the console, in the foreground."""
-    with _running(path) as parts:
-        told = parts.settings
-        with parts.database.reading() as session:
-            demo_users = seed.users(session, told, parts.seal)
-        if demo_users and (reason := seed.why_not(told)):
-            raise seed.refusal(reason)
-    os.environ["CRISIS_SETTINGS"] = str(path)
-    command = programs.console_command(told, workers=workers)
-    os.execv(command[0], command)  # noqa: S606 - becomes the server; no shell
-
-
-@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def simulator(arguments: tuple[str, ...]) -> None:
-    """Only the pretend internet, in the foreground; takes the options of `python -m crisis.simulator`."""
-    sys.exit(simulator_main(list(arguments)))
-
-
-@cli.command("demo-code")
-@click.argument("login", required=False)
-@click.pass_obj
-def demo_code(path: Path, login: str | None) -> None:
-    """The code an authenticator app would show now, for one of the demo's users or for all."""
-    with _running(path) as parts, parts.database.reading() as session:
-        users = seed.users(session, parts.settings, parts.seal)
-    if not users:
-        raise SettingsError(["there is no demo here; `make run` in a fresh checkout makes one"])
-    chosen = [known for known in users if login in {None, known.login}]
-    if not chosen:
-        raise SettingsError([f"'{login}' is no demo user; there are {', '.join(known.login for known in users)}"])
-    left = 30 - datetime.now(UTC).second % 30
-    for known in chosen:
-        click.echo(f"{known.login:<16} {known.code()}   good for {left} more seconds, once; key {known.secret}")
 
 
 def _tell_password(login: str, password: str) -> None:
@@ -266,26 +214,6 @@ def _operator() -> Actor:
 
 def _playbooks_folder(path: Path) -> Path:
     return runtime.load(path).playbooks_dir if path.exists() else Path("playbooks")
-
-
-def _database(told: Settings) -> Database:
-    return Database(embedded.database_url(told))
-
-
-@contextmanager
-def _running(path: Path) -> Iterator[Runtime]:
-    """The parts, on a database that is up to date."""
-    told = runtime.load(path)
-    database = _database(told)
-    try:
-        migrations.demand_current(database)
-    finally:
-        database.close()
-    parts = runtime.start(told)
-    try:
-        yield parts
-    finally:
-        parts.close()
 
 
 if __name__ == "__main__":

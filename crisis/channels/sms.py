@@ -11,7 +11,8 @@ import unicodedata
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from multidict import MultiDict
@@ -242,13 +243,14 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
         """One call; returns only a success that holds JSON, and raises a `SendError` for everything else."""
         if self._session is None:  # a session belongs to a running loop, and opening happens outside of one
             connector = aiohttp.TCPConnector(limit=self._connections)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=self._patience, trust_env=True)
+            # Not trust_env: it would read ~/.netrc from disk for every single message.
+            self._session = aiohttp.ClientSession(connector=connector, timeout=self._patience, proxy=_proxy(uri))
         headers = dict(headers or {})
         if auth:
             headers["Authorization"] = "Basic " + b64encode(":".join(auth).encode()).decode()
         try:
             async with self._session.request(
-                method, uri, params=params, data=data, headers=headers, allow_redirects=False
+                method, uri, params=params, data=urlencode(data) if data else None, headers=headers, allow_redirects=False
             ) as response:
                 given = answer(response.status, response.headers, await response.text(errors="replace"))
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -260,6 +262,12 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _proxy(uri: str) -> str | None:
+    """The machine's way out to `uri` (HTTPS_PROXY and its kin), looked up once for an account."""
+    parts = urlsplit(uri)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _hooks(opening: Opening) -> str | None:

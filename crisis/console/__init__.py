@@ -1,4 +1,4 @@
-'''The console: Flask, and nowhere else. Pages for signed-in users; every rule they apply lives in the domain folders.
+"""The console: Flask, and nowhere else. Pages for signed-in users; every rule they apply lives in the domain folders.
 
 How to add a page
 -----------------
@@ -42,7 +42,7 @@ How to add a page
 
 4. Words: `{{ _("...") }}` in templates, `gettext("...")` in routes, `gettext(error.say)` for domain errors; see
    `language.py` for the catalogues. The tests in tests/console walk every route and refuse one without a guard.
-'''
+"""
 
 from crisis.console.app import create_app
 

@@ -10,7 +10,6 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crisis.channels.registry import FACTS
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, fragment, runtime, unit
 from crisis.models import Account
@@ -25,7 +24,7 @@ pages = Blueprint("accounts", __name__, url_prefix="/accounts")
 @may()
 def index() -> ResponseReturnValue:
     with runtime().database.reading() as session:
-        return render_template("console/accounts.html", rows=_rows(session), facts=FACTS)
+        return render_template("console/accounts.html", rows=_rows(session))
 
 
 @pages.get("/health")
@@ -33,7 +32,7 @@ def index() -> ResponseReturnValue:
 def health() -> ResponseReturnValue:
     """The table alone, renewed."""
     with runtime().database.reading() as session:
-        return fragment("console/accounts_table.html", rows=_rows(session), facts=FACTS)
+        return fragment("console/accounts_table.html", rows=_rows(session))
 
 
 @pages.get("/<uuid:account_id>/pause")

@@ -64,7 +64,10 @@ def create_app(runtime: Runtime) -> Flask:
         hops = told.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(url_if=url_if, Role=Role, language_names=language.NAMES)
+    app.jinja_env.globals.update(
+        url_if=url_if, Role=Role, language_names=language.NAMES, channel_word=language.channel_word
+    )
+    app.add_template_filter(language.channel_word, "channel_word")
     app.context_processor(_always)
     guard.install(app)
     language.install(app, runtime.settings.data_dir / "translations")
@@ -113,21 +116,51 @@ def _refused(error: HTTPException) -> ResponseReturnValue:
         return error
     match error.code:
         case 403:
-            return _page(403, gettext("You may not open this"), gettext("It needs a role you do not hold in this unit. Switch unit at the top, or ask an administrator."))
+            return _page(
+                403,
+                gettext("You may not open this"),
+                gettext(
+                    "It needs a role you do not hold in this unit. Switch unit at the top, or ask an administrator."
+                ),
+            )
         case 404:
-            return _page(404, gettext("There is nothing here"), gettext("The address is wrong, or it belongs to a unit you have no role in. Start from the first page."))
+            return _page(
+                404,
+                gettext("There is nothing here"),
+                gettext(
+                    "The address is wrong, or it belongs to a unit you have no role in. Start from the first page."
+                ),
+            )
         case 413:
-            return _page(413, gettext("That is too much at once"), gettext("A file may be 12 MB at most. Split it in two and upload each part. What you typed is still there when you go back."))
+            return _page(
+                413,
+                gettext("That is too much at once"),
+                gettext(
+                    "A file may be 12 MB at most. Split it in two and upload each part. What you typed is still there when you go back."
+                ),
+            )
         case 429:
             return _page(429, gettext("Too many tries"), error.description or gettext("Wait a minute and try again."))
         case code if code >= 500:
             return _broken(error)
         case code:
-            return _page(code, gettext("That did not work"), gettext("Go back with the browser's back button: what you typed is still there. Check it and try again."))
+            return _page(
+                code,
+                gettext("That did not work"),
+                gettext(
+                    "Go back with the browser's back button: what you typed is still there. Check it and try again."
+                ),
+            )
 
 
 def _csrf(_error: CSRFError) -> ResponseReturnValue:
-    return _page(400, gettext("This form was opened before you signed in again"), gettext("Go back with the browser's back button: what you typed is still there. Copy it, open the page again, paste it and send it. Nothing was done."))
+    return _page(
+        400,
+        gettext("This form was opened before you signed in again"),
+        gettext(
+            "Go back with the browser's back button: what you typed is still there. Copy it, open the page again, paste it and send it. Nothing was done."
+        ),
+    )
 
 
 def _not_allowed(error: NotAllowed) -> ResponseReturnValue:
@@ -136,4 +169,10 @@ def _not_allowed(error: NotAllowed) -> ResponseReturnValue:
 
 def _broken(error: Exception) -> ResponseReturnValue:
     log.error("page.broken", endpoint=request.endpoint, exc_info=error)
-    return _page(500, gettext("Something is wrong on our side"), gettext("Try once more: go back, what you typed is still there. If it happens again, call whoever runs the system, and use the paper edition of the playbook meanwhile."))
+    return _page(
+        500,
+        gettext("Something is wrong on our side"),
+        gettext(
+            "Try once more: go back, what you typed is still there. If it happens again, call whoever runs the system, and use the paper edition of the playbook meanwhile."
+        ),
+    )

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import islice
+from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
@@ -31,7 +32,9 @@ def index() -> ResponseReturnValue:
         total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
         pager = Pager(asked_page(), max(1, -(-total // PAGE_SIZE)))
         offset = (pager.number - 1) * PAGE_SIZE
-        rows = session.scalars(wanted.order_by(AuditRow.number.desc()).offset(offset).limit(PAGE_SIZE)).all()
+        rows: Sequence[Any] = session.scalars(
+            wanted.order_by(AuditRow.number.desc()).offset(offset).limit(PAGE_SIZE)
+        ).all()
         return _page(rows, total=total, pager=pager, findings=None)
 
 
@@ -45,11 +48,11 @@ def chain() -> ResponseReturnValue:
         return _page([], total=total, pager=Pager(1, 1), findings=findings, checked_at=utcnow())
 
 
-def _page(rows: Sequence[AuditRow], **values: object) -> str:
+def _page(rows: Sequence[Any], **values: object) -> str:
     return render_template("console/audit.html", rows=rows, asked=request.args, **values)
 
 
-def _wanted() -> Select[tuple[AuditRow]]:
+def _wanted() -> Select[AuditRow]:
     asked = request.args
     wanted = select(AuditRow).where(_mine(unit().id))
     if who := asked.get("who", "").strip():

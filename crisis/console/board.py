@@ -120,6 +120,7 @@ def decide(delivery_id: uuid.UUID) -> ResponseReturnValue:
     try:
         with runtime().database.writing() as session:
             row, this = found.delivery(session, delivery_id, lock=True)
+            broadcast_id = this.broadcast.id  # a refusal makes the rows forget themselves
             if request.form.get("decision") == "there":
                 resolve.it_is_there(session, actor(), row)
             elif request.form.get("decision") == "again" and _may_repeat(this.broadcast):
@@ -129,7 +130,7 @@ def decide(delivery_id: uuid.UUID) -> ResponseReturnValue:
         flash(gettext("Your answer is recorded."), "good")
     except NotAllowed as refused:
         flash(gettext(refused.say), "warn")
-    return redirect(url_for("board.show", broadcast_id=row.broadcast_id))
+    return redirect(url_for("board.show", broadcast_id=broadcast_id))
 
 
 def _frame(this: Found) -> dict[str, Any]:

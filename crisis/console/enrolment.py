@@ -57,7 +57,15 @@ def read(form: Mapping[str, str]) -> Wanted:
 def finish(session: Session, user_id: uuid.UUID, wanted: Wanted, now: datetime) -> None:
     """Raises `NotAllowed` for a wrong code."""
     user = session.get_one(User, user_id)
-    identity.enrol(session, user, runtime().seal, wanted.secret, wanted.code, wanted.password_hash, now)
+    identity.enrol(
+        session,
+        user,
+        runtime().seal,
+        secret=wanted.secret,
+        code=wanted.code,
+        password_hash=wanted.password_hash,
+        now=now,
+    )
     audit.record(session, identity.actor_of(user), "user.enrolled", f"user:{user_id}")
 
 

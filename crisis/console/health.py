@@ -78,9 +78,7 @@ class Health:
         return "bad" if "bad" in levels else "warn" if "warn" in levels else "good"
 
 
-def look(
-    session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetime, *, redis: bool | None
-) -> Health:
+def look(session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetime, *, redis: bool | None) -> Health:
     """Judge the whole machine, and the accounts and playbooks of these units."""
     accounts = list(_accounts(session, [unit.id for unit in units]))
     modes = set(session.scalars(select(Account.mode).where(Account.active).distinct()))
@@ -131,7 +129,9 @@ def _of_pulses(pulses: Sequence[Pulse]) -> Iterator[Concern]:
                 yield Concern(
                     "bad",
                     N_("The sender for live messages is not running."),
-                    N_("Nothing reaches the public until it runs. You may still release: it leaves once the sender is back. Call whoever runs the system now; the command crisis send works without the sender."),
+                    N_(
+                        "Nothing reaches the public until it runs. You may still release: it leaves once the sender is back. Call whoever runs the system now; the command crisis send works without the sender."
+                    ),
                 )
             case "sender-drill":
                 yield Concern(
@@ -172,7 +172,9 @@ def _of_accounts(accounts: Sequence[AccountHealth], now: datetime) -> Iterator[C
             yield Concern(
                 level,
                 "Account %(account)s is paused: %(reason)s",
-                N_("Nothing leaves from it. What is released waits. Mend the cause, then resume it on the page Accounts."),
+                N_(
+                    "Nothing leaves from it. What is released waits. Mend the cause, then resume it on the page Accounts."
+                ),
                 values,
             )
         elif account.healthy is False:
@@ -207,9 +209,7 @@ def _of_redis(redis: bool | None) -> Iterator[Concern]:
         )
 
 
-def _of_playbooks(
-    session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetime
-) -> Iterator[Concern]:
+def _of_playbooks(session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetime) -> Iterator[Concern]:
     for file, mistakes in shelf.broken.items():
         yield Concern(
             "warn",
@@ -234,7 +234,9 @@ def _of_playbooks(
                 yield Concern(
                     "warn",
                     N_("%(unit)s: %(count)d messages in %(playbook)s are not signed off."),
-                    N_("Each needs a second person when it is released. An approver can sign them off on the page Playbooks."),
+                    N_(
+                        "Each needs a second person when it is released. An approver can sign them off on the page Playbooks."
+                    ),
                     values | {"count": unsigned},
                 )
             if any(one.ends_soon for one in messages):

@@ -207,7 +207,9 @@ def spend_code(session: Session, user: User, seal: Seal, code: str, now: datetim
     return won.first() is not None
 
 
-def enrol(session: Session, user: User, seal: Seal, secret: str, code: str, password_hash: str, now: datetime) -> None:
+def enrol(
+    session: Session, user: User, seal: Seal, *, secret: str, code: str, password_hash: str, now: datetime
+) -> None:
     """Set the user's own password and authenticator. Raises `NotAllowed`, and then nothing was set."""
     step = step_of_code(secret, code, now, None)
     if step is None:

@@ -31,10 +31,8 @@ def upload() -> ResponseReturnValue:
 def look() -> ResponseReturnValue:
     """Keep the file and show what it would do."""
     file = request.files.get("file")
+    raw = file.read() if file else b""
     try:
-        raw = file.read() if file else b""
-        if not raw.strip():
-            raise NotAllowed("Choose a file first.")
         people_csv.read(raw)
     except NotAllowed as error:
         return render_template("console/people/import.html", columns=people_csv.COLUMNS, error=gettext(error.say)), 422

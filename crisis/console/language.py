@@ -11,7 +11,6 @@ step. To renew the catalogues after changing words (from the top folder):
 
 from __future__ import annotations
 
-import os
 import tempfile
 from datetime import date, datetime, tzinfo
 from pathlib import Path
@@ -23,6 +22,7 @@ from flask import Flask, g, request, session
 from flask_babel import Babel, format_date, get_locale, gettext
 from markupsafe import Markup
 
+from crisis.channels.registry import FACTS
 from crisis.console.here import visitor
 from crisis.models import utcnow
 from crisis.settings import LANGUAGES
@@ -79,7 +79,7 @@ def _compile(source: Path, target: Path) -> None:
     with source.open("rb") as words, tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as draft:
         mofile.write_mo(draft, pofile.read_po(words, locale=source.parts[-3]))
     Path(draft.name).chmod(0o644)
-    os.replace(draft.name, target)
+    Path(draft.name).replace(target)
 
 
 def zone() -> tzinfo:
@@ -110,7 +110,7 @@ def day(on: date | datetime | None) -> str:
     """22. nov. 2026."""
     if on is None:
         return "–"
-    return format_date(on.astimezone(zone()).date() if isinstance(on, datetime) else on, "medium")
+    return str(format_date(on.astimezone(zone()).date() if isinstance(on, datetime) else on, "medium"))
 
 
 def _time(at: datetime, shown: str) -> Markup:
@@ -120,6 +120,14 @@ def _time(at: datetime, shown: str) -> Markup:
 def current() -> str:
     """The language of this page, for `lang` and for texts that exist in all three."""
     return str(get_locale() or "nb").partition("_")[0]
+
+
+CHANNELS = (N_("E-mail"), N_("Incident page"))  # the labels in the registry that differ between our languages
+
+
+def channel_word(name: str) -> str:
+    """What people call a channel."""
+    return gettext(FACTS[name].label) if name in FACTS else name
 
 
 def role_words() -> dict[Role, tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import request, url_for
 
@@ -15,9 +16,9 @@ class Pager:
     pages: int
 
     def to(self, number: int) -> str:
-        """This very list, at another page."""
-        kept = {name: value for name, value in request.args.items() if name != "page" and value}
-        return url_for(request.endpoint or "first.show", **(request.view_args or {}), **kept, page=number)
+        """The same list, at another page."""
+        values: dict[str, Any] = {name: value for name, value in request.args.items() if value}
+        return url_for(request.endpoint or "first.show", **(request.view_args or {}) | values | {"page": number})
 
 
 def asked_page() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
@@ -28,12 +30,7 @@ def show() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     form, here = request.form, signed_in_visitor()
     try:
-        with runtime().database.reading() as session:
-            if not identity.password_right(session.get_one(User, actor().user_id), form.get("old", "")):
-                raise NotAllowed("The password you have now is not right.")
-        if form.get("password") != form.get("again"):
-            raise NotAllowed("The two passwords are not the same. Type them again.")
-        renewed = identity.hash_password(form.get("password", ""))
+        renewed = _new_hash(form)
     except NotAllowed as error:
         return _page(gettext(error.say)), 422
     with runtime().database.writing() as session:
@@ -44,9 +41,21 @@ def change_password() -> ResponseReturnValue:
     return redirect(url_for("own.show"))
 
 
+def _new_hash(form: Mapping[str, str]) -> str:
+    """Raises `NotAllowed` when the old password is wrong or the new one will not do."""
+    with runtime().database.reading() as session:
+        if not identity.password_right(session.get_one(User, actor().user_id), form.get("old", "")):
+            raise NotAllowed("The password you have now is not right.")
+    if form.get("password") != form.get("again"):
+        raise NotAllowed("The two passwords are not the same. Type them again.")
+    return identity.hash_password(form.get("password", ""))
+
+
 def _page(error: str = "") -> str:
     with runtime().database.reading() as session:
         rows = session.scalars(
-            select(SignIn).where(SignIn.user_id == actor().user_id, SignIn.totp_at.is_not(None)).order_by(SignIn.seen_at.desc())
+            select(SignIn)
+            .where(SignIn.user_id == actor().user_id, SignIn.totp_at.is_not(None))
+            .order_by(SignIn.seen_at.desc())
         ).all()
         return render_template("console/own.html", error=error, rows=rows)

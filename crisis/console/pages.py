@@ -5,15 +5,24 @@ from __future__ import annotations
 from flask import Blueprint
 
 from crisis.console import (
+    accounts,
     approvals,
+    audit,
     board,
     broadcasts,
+    first,
     hooks,
+    imports,
     incidents,
+    own,
+    people,
+    playbooks,
+    probes,
     release,
+    signin,
     unsubscribe,
+    users,
 )
-from crisis.console import accounts, audit, first, imports, own, people, playbooks, probes, signin, users
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     probes.pages,

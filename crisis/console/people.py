@@ -15,6 +15,7 @@ from crisis.console.guard import enter, may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.lists import Pager, asked_page
 from crisis.models import Group, Person
+from crisis.oncall import groups as unit_groups
 from crisis.oncall import people
 from crisis.oncall.people import Details, NotFilledIn
 from crisis.states import NotAllowed, Role
@@ -29,9 +30,17 @@ def index() -> ResponseReturnValue:
     words, group = request.args.get("q", ""), request.args.get("group", "")
     with runtime().database.reading() as session:
         found = people.search(session, unit().id, words, group, asked_page())
-        groups = people.groups_of(session, unit().id)
+        groups = unit_groups.groups_of(session, unit().id)
         pager = Pager(found.number, found.pages)
-        return render_template("console/people/index.html", found=found, groups=groups, pager=pager, q=words, group=group, shown_phone=people.shown_phone)
+        return render_template(
+            "console/people/index.html",
+            found=found,
+            groups=groups,
+            pager=pager,
+            q=words,
+            group=group,
+            shown_phone=people.shown_phone,
+        )
 
 
 @pages.get("/new")
@@ -82,7 +91,9 @@ def groups() -> ResponseReturnValue:
 def create_group() -> ResponseReturnValue:
     try:
         with runtime().database.writing() as session:
-            people.create_group(session, actor(), unit().id, request.form.get("key", ""), request.form.get("name", ""))
+            unit_groups.create_group(
+                session, actor(), unit().id, request.form.get("key", ""), request.form.get("name", "")
+            )
     except NotAllowed as error:
         return _groups(gettext(error.say)), 422
     flash(gettext("The group is there."), "good")
@@ -96,7 +107,7 @@ def rename_group(group_id: uuid.UUID) -> ResponseReturnValue:
         group = session.get(Group, group_id)
         if group is None or group.unit_id != unit().id:
             abort(404)
-        people.rename_group(session, actor(), group, request.form.get("name", ""))
+        unit_groups.rename_group(session, actor(), group, request.form.get("name", ""))
     flash(gettext("The group has its new name."), "good")
     return redirect(url_for("people.groups"))
 
@@ -138,7 +149,7 @@ def _form(
         person=person,
         said=said,
         wrong={field: gettext(say) for field, say in (wrong or {}).items()},
-        groups=people.groups_of(session, unit().id),
+        groups=unit_groups.groups_of(session, unit().id),
         editable=Role.ADMINISTRATOR in unit().roles,
     )
 
@@ -160,7 +171,7 @@ def _typed(details: Details) -> dict[str, Any]:
 
 def _groups(error: str = "") -> str:
     with runtime().database.reading() as session:
-        rows = people.groups_of(session, unit().id)
+        rows = unit_groups.groups_of(session, unit().id)
         typed = request.form if error else {}
         editable = Role.ADMINISTRATOR in unit().roles
         return render_template("console/people/groups.html", rows=rows, error=error, typed=typed, editable=editable)

@@ -41,7 +41,9 @@ def paper() -> ResponseReturnValue:
     mine = [book for book in runtime().playbooks.shelf().playbooks.values() if book.kind == unit().settings.kind]
     words = cast("Language", language.current())
     response = make_response(paper_edition.edition(mine, unit().name, _now().date(), words))
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    )
     return response
 
 
@@ -56,7 +58,7 @@ def show(playbook_id: str) -> ResponseReturnValue:
         for one in measured(playbook, FACTS):
             sizes.setdefault((one.message, one.language), []).append(one)
         return render_template(
-            "console/playbooks/playbook.html", playbook=playbook, messages=messages, found=found, sizes=sizes, facts=FACTS
+            "console/playbooks/playbook.html", playbook=playbook, messages=messages, found=found, sizes=sizes
         )
 
 

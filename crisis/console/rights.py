@@ -23,7 +23,14 @@ _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{1,119}")
 
 
 def create_user(
-    session: Session, actor: Actor, name: str, login: str, unit_id: uuid.UUID, roles: Iterable[Role], language: str = "nb"
+    session: Session,
+    actor: Actor,
+    name: str,
+    login: str,
+    unit_id: uuid.UUID,
+    roles: Iterable[Role],
+    *,
+    language: str = "nb",
 ) -> tuple[User, str]:
     """A new user and their one-time password, which is shown once and kept only as a hash."""
     _demand(actor, unit_id)

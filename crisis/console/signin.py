@@ -5,7 +5,19 @@ What a right password or code is stands in identity.py, how long to wait in thro
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, current_app, flash, make_response, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 from sqlalchemy.orm import Session
@@ -96,7 +108,9 @@ def finish_enrol() -> ResponseReturnValue:
     except NotAllowed as error:
         with runtime().database.writing() as db:
             throttle.failed(db, keys, utcnow())
-        return render_template("console/signin/enrol.html", error=gettext(error.say), **enrolment.shown(half.login)), 422
+        return render_template(
+            "console/signin/enrol.html", error=gettext(error.say), **enrolment.shown(half.login)
+        ), 422
     return _onward(half, token)
 
 
@@ -108,11 +122,19 @@ def sign_out() -> ResponseReturnValue:
         identity.end(db, signed_in_visitor().token_hash)
         if everywhere:
             identity.end_all(db, signed_in_visitor().user_id)
-        audit.record(db, signed_in_visitor().actor, "sign_in.ended", f"user:{signed_in_visitor().user_id}", details={"everywhere": everywhere})
+        audit.record(
+            db,
+            signed_in_visitor().actor,
+            "sign_in.ended",
+            f"user:{signed_in_visitor().user_id}",
+            details={"everywhere": everywhere},
+        )
     session.clear()
     flash(gettext("You are signed out."), "good")
     response = make_response(redirect(url_for("signin.password")))
-    response.delete_cookie(identity.cookie_name(current_app.config), secure=bool(current_app.config["SESSION_COOKIE_SECURE"]))
+    response.delete_cookie(
+        identity.cookie_name(current_app.config), secure=bool(current_app.config["SESSION_COOKIE_SECURE"])
+    )
     response.headers["Clear-Site-Data"] = '"cache"'  # the next person at this machine can't go back to our pages
     return response
 

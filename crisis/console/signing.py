@@ -65,7 +65,9 @@ def sign(
     row = signoff.sign(session, unit_id, playbook, message, actor.user_id, ends, now)
     session.flush()
     details = {"digest": row.digest, "until": until.isoformat()}
-    audit.record(session, actor, "playbook.signed", f"playbook:{playbook.id}/{message}", unit_id=unit_id, details=details)
+    audit.record(
+        session, actor, "playbook.signed", f"playbook:{playbook.id}/{message}", unit_id=unit_id, details=details
+    )
     return row
 
 

@@ -44,7 +44,10 @@ def of_unit(
     """Every playbook for this kind of unit, by id, with its messages. `now` is in the unit's zone."""
     newest: dict[tuple[str, str], SignOff] = {}
     rows = session.scalars(
-        select(SignOff).where(SignOff.unit_id == unit_id).order_by(SignOff.signed_at, SignOff.id).options(joinedload(SignOff.user))
+        select(SignOff)
+        .where(SignOff.unit_id == unit_id)
+        .order_by(SignOff.signed_at, SignOff.id)
+        .options(joinedload(SignOff.user))
     )
     for row in rows:
         newest[row.playbook, row.message] = row

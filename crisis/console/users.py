@@ -41,7 +41,7 @@ def create() -> ResponseReturnValue:
     try:
         with runtime().database.writing() as session:
             user, password = rights.create_user(
-                session, actor(), form.get("name", ""), form.get("login", ""), unit().id, _roles(), language
+                session, actor(), form.get("name", ""), form.get("login", ""), unit().id, _roles(), language=language
             )
             return _once(user, password)
     except NotAllowed as error:

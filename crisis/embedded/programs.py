@@ -71,7 +71,10 @@ def simulator_command(settings: Settings, ports: Ports) -> tuple[str, ...]:
         *("--port", str(ports.simulator or 0), "--smtp-port", str(ports.mail or 0)),
         *("--public-dir", str(public_pages(settings))),
         # The demo's SMS accounts are called after the simulator's own.
-        *("--sms-inbound", f"http://{_loopback(settings.console.host)}:{settings.console.port}/hooks/sms-{{account}}/inbound"),
+        *(
+            "--sms-inbound",
+            f"http://{_loopback(settings.console.host)}:{settings.console.port}/hooks/sms-{{account}}/inbound",
+        ),
     )
 
 

@@ -189,7 +189,7 @@ def _without(program: Program) -> list[str]:
     if not program.hidden:
         return list(program.command)
     env = shutil.which("env") or "/usr/bin/env"
-    return [env, *(f"--unset={name}" for name in sorted(program.hidden)), *program.command]
+    return [env, *(part for name in sorted(program.hidden) for part in ("-u", name)), *program.command]
 
 
 def _quoted(value: object) -> str:

@@ -27,7 +27,9 @@ MEDIA = ("phone", "mailbox")
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # One @, no spaces, a domain with a dot. Whether anybody reads it only a message can tell.
-_MAILBOX = re.compile(r"[^\s@,;<>\"()]{1,64}@(?:[a-z0-9æøå](?:[a-z0-9æøå-]{0,61}[a-z0-9æøå])?\.)+[a-zæøå][a-z0-9-]{1,62}", re.IGNORECASE)
+_MAILBOX = re.compile(
+    r"[^\s@,;<>\"()]{1,64}@(?:[a-z0-9æøå](?:[a-z0-9æøå-]{0,61}[a-z0-9æøå])?\.)+[a-zæøå][a-z0-9-]{1,62}", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def mailbox(written: str) -> str:
     """The address with its domain in small letters. Raises `NotAllowed`."""
     local, _, domain = written.strip().rpartition("@")
     address = f"{local}@{domain.lower()}"
-    if len(address) > 254 or ".." in address or not _MAILBOX.fullmatch(address):  # noqa: PLR2004 - RFC 5321's limit
+    if len(address) > 254 or ".." in address or not _MAILBOX.fullmatch(address):
         raise NotAllowed("This is no e-mail address. It looks like name@example.no.")
     return address
 
@@ -203,7 +205,7 @@ def details_of(person: Person) -> Details:
 
 def save(session: Session, actor: Actor, unit_id: uuid.UUID, person: Person | None, wanted: Details) -> Person:
     """Make a person, or make this one be as wanted. Raises `NotAllowed`."""
-    _demand(actor, unit_id)
+    demand(actor, unit_id)
     same = session.scalar(select(Person.id).where(Person.unit_id == unit_id, Person.reference == wanted.reference))
     if same is not None and (person is None or same != person.id):
         raise mend("reference", "Somebody else has this reference.")
@@ -237,44 +239,12 @@ def _set_reaches(person: Person, reaches: Sequence[Reach]) -> None:
 
 def remove(session: Session, actor: Actor, person: Person) -> None:
     """Forget somebody. What was sent to them stays in the record, without their name."""
-    _demand(actor, person.unit_id)
+    demand(actor, person.unit_id)
     audit.record(session, actor, "person.removed", f"person:{person.id}", unit_id=person.unit_id)
     session.delete(person)
 
 
-def groups_of(session: Session, unit_id: uuid.UUID) -> Sequence[tuple[Group, int]]:
-    """Each group with how many are in it."""
-    rows = session.execute(
-        select(Group, func.count(Person.id))
-        .outerjoin(Group.persons)
-        .where(Group.unit_id == unit_id)
-        .group_by(Group.id)
-        .order_by(Group.name)
-    )
-    return [(group, count) for group, count in rows]
-
-
-def create_group(session: Session, actor: Actor, unit_id: uuid.UUID, wanted_key: str, name: str) -> Group:
-    """Raises `NotAllowed`."""
-    _demand(actor, unit_id)
-    wanted_key, name = key(wanted_key), line(name, 80)
-    if session.scalar(select(Group.id).where(Group.unit_id == unit_id, Group.key == wanted_key)):
-        raise NotAllowed("There is a group with that key already.")
-    group = Group(unit_id=unit_id, key=wanted_key, name=name)
-    session.add(group)
-    session.flush()
-    audit.record(session, actor, "group.created", f"group:{group.id}", unit_id=unit_id, details={"key": wanted_key})
-    return group
-
-
-def rename_group(session: Session, actor: Actor, group: Group, name: str) -> None:
-    """The key never changes: playbooks name it."""
-    _demand(actor, group.unit_id)
-    before, group.name = group.name, line(name, 80)
-    details = {"before": before, "after": group.name}
-    audit.record(session, actor, "group.renamed", f"group:{group.id}", unit_id=group.unit_id, details=details)
-
-
-def _demand(actor: Actor, unit_id: uuid.UUID) -> None:
+def demand(actor: Actor, unit_id: uuid.UUID) -> None:
+    """Raise `NotAllowed` unless the actor may change people here."""
     if actor.user_id is not None:  # the system acts from the command line, which has rights of its own
         actor.demand(Role.ADMINISTRATOR, unit_id)

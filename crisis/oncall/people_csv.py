@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from crisis.oncall import people
 from crisis.oncall.people import Details
@@ -63,6 +64,8 @@ class Parsed:
 
 def read(raw: bytes) -> Parsed:
     """Raises `NotAllowed` when this is no such file at all; mistakes of single lines are in the answer."""
+    if not raw.strip():
+        raise NotAllowed("Choose a file first.")
     reader = _reader(raw)
     header = [name.strip().lower() for name in next(reader, [])]
     _check_header(header)
@@ -89,7 +92,7 @@ def read(raw: bytes) -> Parsed:
     return Parsed(tuple(rows), tuple(mistakes), bad)
 
 
-def _reader(raw: bytes) -> csv._reader:
+def _reader(raw: bytes) -> Any:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -151,7 +154,9 @@ def _row(line: int, header: list[str], cells: list[str], seen: dict[str, int], w
     )
 
 
-def _addresses(medium: str, columns: tuple[str, ...], told: dict[str, str], blame: object) -> tuple[str, ...] | None:
+def _addresses(
+    medium: str, columns: tuple[str, ...], told: dict[str, str], blame: Callable[[str, str], None]
+) -> tuple[str, ...] | None:
     if not any(column in told for column in columns):
         return None
     found = []
@@ -160,7 +165,7 @@ def _addresses(medium: str, columns: tuple[str, ...], told: dict[str, str], blam
             try:
                 found.append(people.address(medium, written))
             except NotAllowed as error:
-                blame(column, error.say)  # type: ignore[operator]
+                blame(column, error.say)
     return tuple(dict.fromkeys(found))
 
 
@@ -187,7 +192,7 @@ def _cells(person: Details) -> list[str]:
     consents = {one.consent for one in person.reaches}
     consent = "mixed" if len(consents) > 1 else "no" if consents == {False} else "yes"
     lists = ["|".join(sorted(person.groups)), "|".join(person.skills)]
-    pairs = [*(phones + ["", ""])[:2], *(mailboxes + ["", ""])[:2]]
+    pairs = [*[*phones, "", ""][:2], *[*mailboxes, "", ""][:2]]
     return [person.reference, person.name, person.language, *lists, *pairs, consent]
 
 

@@ -37,7 +37,8 @@ class Plan:
 def plan(session: Session, unit_id: uuid.UUID, rows: Iterable[Row]) -> Plan:
     """Compare the file with what is known."""
     known = {details.reference: (person_id, details) for person_id, details in everybody(session, unit_id)}
-    found, named = Plan(), set()
+    found = Plan()
+    named: set[str] = set()
     for row in rows:
         person_id, before = known.get(row.reference, (None, None))
         after = _wanted(row, before)
@@ -60,7 +61,7 @@ def apply(session: Session, actor: Actor, unit_id: uuid.UUID, rows: Sequence[Row
     found = plan(session, unit_id, rows)
     session.add_all(Group(unit_id=unit_id, key=key, name=key) for key in found.new_groups)
     session.flush()
-    groups = {key: id_ for key, id_ in session.execute(select(Group.key, Group.id).where(Group.unit_id == unit_id))}
+    groups = dict(session.execute(select(Group.key, Group.id).where(Group.unit_id == unit_id)).tuples().all())
     _update(session, found)
     _insert(session, unit_id, found, groups)
     counts = {"new": len(found.new), "changed": len(found.changed), "unchanged": found.unchanged}
@@ -117,9 +118,7 @@ def _reaches(row: Row, before: Sequence[Reach]) -> tuple[Reach, ...]:
     order = list(consents)
     if sorted(order, key=lambda one: one[0] != "phone") == wanted:
         wanted = order  # only the mixing of phones and mailboxes differs, which the file can't tell
-    return tuple(
-        Reach(*one, row.consent if row.consent is not None else consents.get(one, True)) for one in wanted
-    )
+    return tuple(Reach(*one, row.consent if row.consent is not None else consents.get(one, True)) for one in wanted)
 
 
 def _update(session: Session, found: Plan) -> None:

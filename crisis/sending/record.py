@@ -53,7 +53,7 @@ def record(session: Session, account: Account, ended: Sequence[Ended]) -> None:
         changes.append(_change(item))
         if item.next.opted_out:
             opt_out(session, account.id, item.claimed.out.address, "provider", item.ended_at)
-    session.execute(insert(Attempt), attempts)
+    session.connection().execute(insert(Attempt.__table__), attempts)
     if changes:
         session.connection().execute(_UPDATE, changes)
     moves.write(session)

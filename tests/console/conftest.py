@@ -49,7 +49,9 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
     with parts.database.writing() as session:
         for unit in session.query(Unit):
             for mode in Mode:
-                session.add(Account(key=f"sms-{unit.key}-{mode}", unit_id=unit.id, channel="sms", mode=mode, languages=["nb"]))
+                session.add(
+                    Account(key=f"sms-{unit.key}-{mode}", unit_id=unit.id, channel="sms", mode=mode, languages=["nb"])
+                )
     yield parts
     parts.close()
 

@@ -29,7 +29,7 @@ class Browser:
 
     def send(self, page: str, path: str, **form: Any) -> TestResponse:
         """Open `page`, then post to `path` with the token found there and whatever it says was read."""
-        html = self.get(page).text
+        html = self.get(page, follow_redirects=True).text
         hidden = {name: _hidden(html, name) for name in ("csrf_token", "digest", "read_at")}
         return self.client.post(path, data={**{k: v for k, v in hidden.items() if v}, **form})
 

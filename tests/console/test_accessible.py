@@ -14,15 +14,20 @@ from werkzeug.serving import make_server
 from crisis.actor import SYSTEM
 from crisis.console import identity
 from crisis.models import Heartbeat, Incident, Person, utcnow
-from crisis.oncall import people
+from crisis.oncall import groups, people
 from crisis.oncall.people import Details, Reach
 from crisis.states import Mode, Role
 
 sync_api = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
-).split()
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +54,12 @@ def user(app: Flask, make_user: Any, units: Any) -> Any:
     made = make_user("kari", *Role)
     with app.extensions["crisis"].database.writing() as session:
         for mode in Mode:
-            session.add(Incident(unit_id=units["ous"], mode=mode, title="Mange skadde ved Oslo S", playbook="mass-casualty"))
+            session.add(
+                Incident(unit_id=units["ous"], mode=mode, title="Mange skadde ved Oslo S", playbook="mass-casualty")
+            )
         session.add(Heartbeat(process="clock@a:1", kind="clock", at=utcnow()))
         session.add(Heartbeat(process="sender-live@a:2", kind="sender-live", at=utcnow() - timedelta(minutes=3)))
-        people.create_group(session, SYSTEM, units["ous"], "staff", "De ansatte")
+        groups.create_group(session, SYSTEM, units["ous"], "staff", "De ansatte")
         reaches = (Reach("phone", "+4722334455"), Reach("mailbox", "ola@ous.no", consent=False))
         wanted = Details("17", "Ola Nordmann", "nn", frozenset({"staff"}), ("kirurg",), reaches)
         people.save(session, SYSTEM, units["ous"], None, wanted)

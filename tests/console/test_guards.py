@@ -19,7 +19,15 @@ def path_of(app: Flask, rule: Rule) -> str:
     values: dict[str, Any] = {}
     for name, converter in rule._converters.items():
         kind = type(converter).__name__
-        values[name] = ANY_ID if kind == "UUIDConverter" else 7 if kind == "IntegerConverter" else "x.css" if kind == "PathConverter" else "some"
+        values[name] = (
+            ANY_ID
+            if kind == "UUIDConverter"
+            else 7
+            if kind == "IntegerConverter"
+            else "x.css"
+            if kind == "PathConverter"
+            else "some"
+        )
     with app.test_request_context():
         return app.url_map.bind("localhost").build(rule.endpoint, values, method=sorted(rule.methods or {"GET"})[0])
 

@@ -81,7 +81,7 @@ def test_idle_signs_out_and_typed_text_is_not_lost(sign_in: Any, runtime: Runtim
         assert client.get("/").location == "/sign-in"
         lost = client.post("/unit", data={"csrf_token": token, "unit": "ous"})
         assert lost.status_code == 401
-        assert "target=\"_blank\"" in lost.text
+        assert 'target="_blank"' in lost.text
         send(client, "/sign-in", "/sign-in", login="kari", password=PASSWORD)
         send(client, "/sign-in/code", "/sign-in/code", code=code_of(runtime, user, later))
         again = client.post("/unit", data={"csrf_token": token, "unit": "ous"})

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from crisis.actor import SYSTEM, Actor
 from crisis.db import Database
 from crisis.models import AuditRow, Base, Destination, Person, Unit
-from crisis.oncall import people, people_csv, people_import
+from crisis.oncall import groups, people, people_csv, people_import
 from crisis.oncall.people import Details, NotFilledIn, Reach
 from crisis.states import NotAllowed, Role
 
@@ -35,12 +35,19 @@ def unit_id(database: Database) -> uuid.UUID:
         return unit.id
 
 
-KARI = Details("17", "Kari", "nb", frozenset({"staff"}), ("kirurg",), (Reach("phone", "+4722334455"), Reach("mailbox", "k@ous.no")))
+KARI = Details(
+    "17", "Kari", "nb", frozenset({"staff"}), ("kirurg",), (Reach("phone", "+4722334455"), Reach("mailbox", "k@ous.no"))
+)
 
 
 @pytest.mark.parametrize(
     ("written", "stored"),
-    [("22334455", "+4722334455"), ("+47 22 33 44 55", "+4722334455"), ("0047 900 00 000", "+4790000000"), ("+46 8 123 456 78", "+46812345678")],
+    [
+        ("22334455", "+4722334455"),
+        ("+47 22 33 44 55", "+4722334455"),
+        ("0047 900 00 000", "+4790000000"),
+        ("+46 8 123 456 78", "+46812345678"),
+    ],
 )
 def test_phones_are_stored_as_e164(written: str, stored: str) -> None:
     assert people.phone(written) == stored
@@ -56,7 +63,9 @@ def test_phones_are_shown_in_groups() -> None:
     assert people.shown_phone("+4722334455") == "+47 22 33 44 55"
 
 
-@pytest.mark.parametrize("written", ["", "a", "a@b", "a b@c.no", "a@@c.no", "a@c..no", "a@-c.no", "<a@c.no>", "a@c.no,b@c.no"])
+@pytest.mark.parametrize(
+    "written", ["", "a", "a@b", "a b@c.no", "a@@c.no", "a@c..no", "a@-c.no", "<a@c.no>", "a@c.no,b@c.no"]
+)
 def test_what_is_no_mailbox(written: str) -> None:
     with pytest.raises(NotAllowed):
         people.mailbox(written)
@@ -64,7 +73,7 @@ def test_what_is_no_mailbox(written: str) -> None:
 
 def test_the_order_of_destinations_is_kept_and_can_change(database: Database, unit_id: uuid.UUID) -> None:
     with database.writing() as session:
-        people.create_group(session, SYSTEM, unit_id, "staff", "De ansatte")
+        groups.create_group(session, SYSTEM, unit_id, "staff", "De ansatte")
         person_id = people.save(session, SYSTEM, unit_id, None, KARI).id
     turned = Details(*(getattr(KARI, name) for name in Details.__slots__[:-1]), KARI.reaches[::-1])
     with database.writing() as session:
@@ -84,14 +93,14 @@ def test_references_are_unique_and_only_administrators_write(database: Database,
         people.save(session, SYSTEM, unit_id, None, KARI)
     officer = Actor(uuid.uuid4(), "Ola", frozenset({(unit_id, Role.OFFICER)}))
     with pytest.raises(NotAllowed), database.writing() as session:
-        people.create_group(session, officer, unit_id, "press", "Pressen")
+        groups.create_group(session, officer, unit_id, "press", "Pressen")
 
 
 def test_export_and_import_again_changes_nothing(database: Database, unit_id: uuid.UUID) -> None:
     three = tuple(Reach("phone", f"+472233445{last}", last != 6) for last in (5, 6, 7))
     mixed = Details("2", "Ola", "en", frozenset({"staff"}), (), (Reach("mailbox", "o@ous.no"), *three))
     with database.writing() as session:
-        people.create_group(session, SYSTEM, unit_id, "staff", "De ansatte")
+        groups.create_group(session, SYSTEM, unit_id, "staff", "De ansatte")
         for person in (KARI, mixed):
             people.save(session, SYSTEM, unit_id, None, person)
     with database.reading() as session:
@@ -104,14 +113,16 @@ def test_export_and_import_again_changes_nothing(database: Database, unit_id: uu
 
 def test_a_column_that_is_not_there_changes_nothing(database: Database, unit_id: uuid.UUID) -> None:
     with database.writing() as session:
-        people.create_group(session, SYSTEM, unit_id, "staff", "De ansatte")
+        groups.create_group(session, SYSTEM, unit_id, "staff", "De ansatte")
         people.save(session, SYSTEM, unit_id, None, KARI)
     rows = people_csv.read(b"reference,name,phone\n17,Kari N,900 00 000\n").rows
     with database.writing() as session:
         people_import.apply(session, SYSTEM, unit_id, rows)
     with database.reading() as session:
         ((_, now),) = people_import.everybody(session, unit_id)
-    assert now == Details("17", "Kari N", "nb", KARI.groups, KARI.skills, (Reach("phone", "+4790000000"), KARI.reaches[1]))
+    assert now == Details(
+        "17", "Kari N", "nb", KARI.groups, KARI.skills, (Reach("phone", "+4790000000"), KARI.reaches[1])
+    )
 
 
 def test_twenty_thousand_rows_take_seconds(database: Database, unit_id: uuid.UUID) -> None:
@@ -126,4 +137,4 @@ def test_twenty_thousand_rows_take_seconds(database: Database, unit_id: uuid.UUI
         second = people_import.apply(session, SYSTEM, unit_id, rows)
         assert session.scalar(select(func.count()).select_from(Destination)) == 40_000
     assert (len(first.new), len(first.new_groups), second.unchanged) == (20_000, 10, 20_000)
-    assert time.monotonic() - started < 30, "a busy test machine is given time; alone it is about five seconds"  # noqa: PLR2004
+    assert time.monotonic() - started < 30, "a busy test machine is given time; alone it is about five seconds"

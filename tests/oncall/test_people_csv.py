@@ -14,7 +14,9 @@ HEAD = "reference,name,language,groups,skills,phone,phone2,email,email2,consent\
 
 
 def test_a_whole_row() -> None:
-    parsed = people_csv.read((HEAD + '17,Kari Nordmann,nn,"staff, press",kirurg|norsk,22 33 44 55,,Kari@OUS.no,,ja\n').encode())
+    parsed = people_csv.read(
+        (HEAD + '17,Kari Nordmann,nn,"staff, press",kirurg|norsk,22 33 44 55,,Kari@OUS.no,,ja\n').encode()
+    )
     assert parsed.mistakes == ()
     (row,) = parsed.rows
     assert (row.reference, row.name, row.language, row.line) == ("17", "Kari Nordmann", "nn", 2)
@@ -57,7 +59,10 @@ def test_a_reference_twice() -> None:
     assert [(one.line, one.column) for one in parsed.mistakes] == [(3, "reference")]
 
 
-@pytest.mark.parametrize("raw", [b"", b"a,b\n1,2\n", b"reference,name,nmae\n", b"reference,name,name\n", "reference,name\n1,Å".encode("latin-1")])
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"a,b\n1,2\n", b"reference,name,nmae\n", b"reference,name,name\n", "reference,name\n1,Å".encode("latin-1")],
+)
 def test_what_is_no_people_file(raw: bytes) -> None:
     with pytest.raises(NotAllowed):
         people_csv.read(raw)
