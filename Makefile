@@ -25,6 +25,7 @@ lint:
 
 bench:
 	@sh bootstrap.sh dev postgres
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -e '.[dev,bench]'
 	@exec $(PYTHON) -m benchmarks $(ARGS)
 
 screenshots:

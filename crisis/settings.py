@@ -110,6 +110,7 @@ class ConsoleSettings(Frozen):
     idle_minutes: int = Field(default=30, ge=1, le=720)
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     secret_key: SecretRef = SecretRef(file=Path("var/secret-key"))
+    metrics_token: SecretRef | None = None
 
 
 class Settings(Frozen):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from crisis import audit
 from crisis.actor import Actor
 from crisis.broadcasts.compose import promised
+from crisis.channels.registry import FACTS
 from crisis.models import Account, Broadcast, Incident
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import LANGUAGES
@@ -148,14 +149,14 @@ def discard(session: Session, actor: Actor, broadcast: Broadcast) -> None:
 
 
 def usable_accounts(session: Session, incident: Incident) -> list[Account]:
-    """The accounts of the incident's unit and mode, in a steady order."""
-    return list(
-        session.scalars(
-            select(Account)
-            .where(Account.unit_id == incident.unit_id, Account.mode == incident.mode, Account.active)
-            .order_by(Account.key)
-        )
+    """The accounts of the incident's unit and mode, in a steady order: what everybody can read comes first."""
+    rows = session.scalars(
+        select(Account)
+        .where(Account.unit_id == incident.unit_id, Account.mode == incident.mode, Account.active)
+        .order_by(Account.key)
     )
+    order = ("wall", "phone", "mailbox")
+    return sorted(rows, key=lambda account: order.index(FACTS[account.channel].medium))
 
 
 def chosen_accounts(session: Session, broadcast: Broadcast) -> list[Account]:

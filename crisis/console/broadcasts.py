@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from crisis.broadcasts import draft, preview, reach, self_test
 from crisis.broadcasts.compose import Composed, channels_of, compose, loosely
+from crisis.broadcasts.incidents import known_words
 from crisis.channels.base import Outgoing
 from crisis.channels.counting import outside_gsm
 from crisis.channels.mail import render_html
@@ -23,8 +24,8 @@ from crisis.channels.registry import FACTS
 from crisis.console import found
 from crisis.console.found import Found
 from crisis.console.guard import may
-from crisis.console.here import actor, runtime
-from crisis.console.incidents import headline, is_over
+from crisis.console.here import actor, fragment, runtime
+from crisis.console.incidents import filled_in, headline, is_over
 from crisis.console.slot_words import in_words
 from crisis.models import Broadcast, utcnow
 from crisis.playbooks.playbook import Playbook
@@ -53,6 +54,15 @@ def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
         if this.broadcast.state is BroadcastState.DRAFT:
             return render_template("console/broadcast_draft.html", **_draft_page(session, this))
         return render_template("console/broadcast_frozen.html", **page(session, this))
+
+
+@pages.get("/broadcasts/<uuid:broadcast_id>/state")
+@may()
+def state(broadcast_id: uuid.UUID) -> ResponseReturnValue:
+    """What has become of a frozen one: the part that is renewed while somebody waits for the second person."""
+    with runtime().database.reading() as session:
+        this = found.broadcast(session, broadcast_id)
+        return fragment("console/broadcast_state.html", broadcast=this.broadcast)
 
 
 @pages.post("/broadcasts/<uuid:broadcast_id>")
@@ -161,7 +171,7 @@ def _draft_page(session: Session, this: Found) -> dict[str, Any]:
     parts, broadcast, language = page(session, this), this.broadcast, found.spoken()
     message = this.playbook.messages.get(broadcast.message) if this.playbook else None
     chosen = list(broadcast.audiences) + list(message.audiences if message else ())
-    gaps = {"organisation": broadcast.unit.name, **{name: str(value) for name, value in broadcast.slots.items() if value}}
+    known = known_words(session, runtime().settings, this.incident, this.playbook, language) if this.playbook else {}
     return {
         **parts,
         "spoken": language,
@@ -170,7 +180,7 @@ def _draft_page(session: Session, this: Found) -> dict[str, Any]:
         "errors": {n: in_words(e) for n, e in parts["preview"].composed.slot_errors.items()} if broadcast.slots else {},
         "usable": draft.usable_accounts(session, this.incident),
         "on_offer": reach.on_offer(session, broadcast.unit_id, chosen),
-        "outline": loosely(message.full.in_(language), gaps) if message else "",
+        "outline": loosely(message.full.in_(language), {**known, **filled_in(broadcast)}) if message else "",
         "sizes": _sizes(parts["preview"].composed),
     }
 

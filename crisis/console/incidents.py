@@ -23,6 +23,7 @@ from crisis.console.guard import may
 from crisis.console.here import actor, fragment, runtime, unit
 from crisis.models import Broadcast, Incident, Tally, Unit, utcnow
 from crisis.playbooks.playbook import PHASES, Playbook
+from crisis.playbooks.slots import check_all
 from crisis.states import BroadcastState, DeliveryState, Mode, NotAllowed, Purpose, Role
 from crisis.triage import inbox
 
@@ -72,6 +73,7 @@ def show(incident_id: uuid.UUID) -> ResponseReturnValue:
         incident = found.incident(session, incident_id)
         playbook, settings = found.playbook(incident.playbook), runtime().settings
         known = known_words(session, settings, incident, playbook, found.spoken()) if playbook else {}
+        said = _said_so_far(session, incident, known)
         return render_template(
             "console/incident.html",
             section="incidents",
@@ -80,8 +82,9 @@ def show(incident_id: uuid.UUID) -> ResponseReturnValue:
             playbook=playbook,
             broken=runtime().playbooks.shelf().broken.get(f"{incident.playbook}.toml", []),
             spoken=found.spoken(),
-            said_so_far=_said_so_far(session, incident, known),
-            sendable=_sendable(session, incident, playbook, known) if playbook else [],
+            said_so_far=said,
+            last=next((one for one in said if one.stands), None),
+            sendable=_sendable(session, incident, playbook, known, said) if playbook else [],
             known=known,
             loosely=loosely,
             public_page=incident_link(settings, incident.unit.key, incident.mode, incident.id.hex),
@@ -145,9 +148,13 @@ class Sendable:
     phase: str
     title: str
     needs: authority.Authority
+    sent: bool  # it has been released in this incident, and stood
 
 
-def _sendable(session: Session, incident: Incident, playbook: Playbook, known: dict[str, str]) -> Sequence[Sendable]:
+def _sendable(
+    session: Session, incident: Incident, playbook: Playbook, known: dict[str, str], said: Sequence[Said]
+) -> Sequence[Sendable]:
+    sent = {one.broadcast.message for one in said if one.stands}
     told, now, language = runtime().settings.unit(incident.unit.key), utcnow(), found.spoken()
     return [
         Sendable(
@@ -155,6 +162,7 @@ def _sendable(session: Session, incident: Incident, playbook: Playbook, known: d
             message.phase,
             loosely(message.title.in_(language), known),
             authority.needed(session, incident.unit_id, told, playbook, key, now),
+            key in sent,
         )
         for phase in PHASES
         for key, message in playbook.messages.items()
@@ -170,6 +178,12 @@ class Said:
     title: str
     done: int
     total: int
+
+    @property
+    def stands(self) -> bool:
+        """Has somebody got it, or will they? Then more is said to those people."""
+        released = self.broadcast.state is BroadcastState.RELEASED
+        return self.broadcast.purpose is Purpose.STATEMENT and (released or self.done > 0)
 
 
 def _said_so_far(session: Session, incident: Incident, known: dict[str, str]) -> Sequence[Said]:
@@ -197,8 +211,16 @@ def headline(broadcast: Broadcast, known: dict[str, str]) -> str:
     playbook = found.playbook(broadcast.playbook)
     if frozen or playbook is None or broadcast.message not in playbook.messages:
         return frozen or broadcast.message
-    values = {**known, **{name: str(value) for name, value in broadcast.slots.items() if value}}
-    return loosely(playbook.messages[broadcast.message].title.in_(found.spoken()), values)
+    return loosely(playbook.messages[broadcast.message].title.in_(found.spoken()), {**known, **filled_in(broadcast)})
+
+
+def filled_in(broadcast: Broadcast) -> dict[str, str]:
+    """The slots that hold something usable, as the reader's language says them."""
+    playbook = found.playbook(broadcast.playbook)
+    if playbook is None or broadcast.message not in playbook.messages:
+        return {}
+    domains = runtime().settings.unit(broadcast.unit.key).link_domains
+    return check_all(playbook, broadcast.message, broadcast.slots, found.spoken(), domains)[0]
 
 
 def is_over(broadcast: Broadcast) -> bool:

@@ -14,6 +14,7 @@ from crisis.console import (
     hooks,
     imports,
     incidents,
+    metrics,
     own,
     people,
     playbooks,
@@ -26,6 +27,7 @@ from crisis.console import (
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     probes.pages,
+    metrics.pages,
     signin.pages,
     own.pages,
     first.pages,

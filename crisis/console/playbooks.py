@@ -90,7 +90,7 @@ def sign(playbook_id: str, message: str) -> ResponseReturnValue:
 @may(Role.APPROVER)
 def revoke(playbook_id: str, message: str) -> ResponseReturnValue:
     with runtime().database.writing() as session:
-        signing.revoke(session, actor(), unit().id, playbook_id, message, utcnow())
+        signing.revoke(session, actor(), unit().id, playbook_id, message, now=utcnow())
     flash(gettext("The sign-off is taken back. This message needs a second person from now on."), "warn")
     return redirect(url_for("playbooks.show", playbook_id=playbook_id))
 

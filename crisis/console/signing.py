@@ -71,7 +71,7 @@ def sign(
     return row
 
 
-def revoke(session: Session, actor: Actor, unit_id: uuid.UUID, playbook: str, message: str, now: datetime) -> None:
+def revoke(session: Session, actor: Actor, unit_id: uuid.UUID, playbook: str, message: str, *, now: datetime) -> None:
     """Take the sign-off back: from now on the message needs a second person. Raises `NotAllowed`."""
     actor.demand(Role.APPROVER, unit_id)
     row = signoff.latest(session, unit_id, playbook, message)

@@ -61,7 +61,7 @@ def apply(session: Session, actor: Actor, unit_id: uuid.UUID, rows: Sequence[Row
     found = plan(session, unit_id, rows)
     session.add_all(Group(unit_id=unit_id, key=key, name=key) for key in found.new_groups)
     session.flush()
-    groups = dict(session.execute(select(Group.key, Group.id).where(Group.unit_id == unit_id)).tuples().all())
+    groups = dict(session.execute(select(Group.key, Group.id).where(Group.unit_id == unit_id)).all())
     _update(session, found)
     _insert(session, unit_id, found, groups)
     counts = {"new": len(found.new), "changed": len(found.changed), "unchanged": found.unchanged}

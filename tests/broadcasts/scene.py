@@ -85,6 +85,7 @@ class Scene:
     units: dict[str, uuid.UUID] = field(default_factory=dict)
     users: dict[str, uuid.UUID] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    born: int = 0
 
     @property
     def playbook(self) -> Playbook:
@@ -127,10 +128,11 @@ class Scene:
             if row is None:
                 row = Group(unit_id=self.units["ous"], key=group, name=group.title())
                 session.add(row)
-            for number in range(count):
-                reference = f"{group}-{language}-{number}"
+            for _ in range(count):
+                self.born += 1
+                reference = f"{group}-{self.born}"
                 person = Person(unit_id=self.units["ous"], reference=reference, name=reference, language=language)
-                phone = f"+47{abs(hash(reference)) % 90_000_000 + 10_000_000}"
+                phone = f"+47{91_000_000 + self.born}"
                 person.destinations = [
                     Destination(medium="phone", address=phone),
                     Destination(medium="mailbox", address=f"{reference}@example.org"),

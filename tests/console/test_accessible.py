@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 
 from crisis.actor import SYSTEM
 from crisis.console import identity
-from crisis.models import Heartbeat, Incident, Person, utcnow
+from crisis.models import Account, Heartbeat, Incident, Person, utcnow
 from crisis.oncall import groups, people
 from crisis.oncall.people import Details, Reach
 from crisis.states import Mode, Role
@@ -72,7 +72,9 @@ def token_for(app: Flask, user: Any) -> str:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "light"), (390, "dark")])
-def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any, width: int, scheme: str) -> None:
+def test_pages_are_accessible(  # noqa: PLR0917 - fixtures
+    app: Flask, address: str, browser: Any, user: Any, width: int, scheme: str
+) -> None:
     context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page = context.new_page()
     problems = []
@@ -92,7 +94,7 @@ def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any,
     context.add_cookies([{"name": "crisis-sign-in", "value": token_for(app, user), "url": address}])
     with app.extensions["crisis"].database.reading() as session:
         person_id = session.query(Person.id).scalar()
-        accounts = session.connection().exec_driver_sql("select id from account where mode='live' limit 1").scalar()
+        account_id = session.query(Account.id).filter_by(key="sms-ous-live").scalar()
     for path in (
         "/",
         "/me/",
@@ -105,6 +107,7 @@ def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any,
         "/users/new",
         f"/users/{user.id}",
         "/accounts/",
+        f"/accounts/{account_id}/pause",
         "/playbooks/",
         "/playbooks/mass-casualty",
         "/playbooks/mass-casualty/initial/sign-off",
@@ -112,7 +115,6 @@ def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any,
         "/record/chain",
     ):
         look(path)
-    assert accounts
     assert problems == []
     context.close()
 

@@ -51,7 +51,9 @@ def test_approvers_are_told_and_the_author_is_not(night: Night) -> None:
     _submit(night, "per")
     with night.scene.runtime.database.reading() as session:
         rows = session.scalars(
-            select(Delivery).join(Broadcast, Broadcast.id == Delivery.broadcast_id).where(Broadcast.message == "approval_wanted")
+            select(Delivery)
+            .join(Broadcast, Broadcast.id == Delivery.broadcast_id)
+            .where(Broadcast.message == "approval_wanted")
         )
         assert {row.address for row in rows} == {"+4790000002"}
 

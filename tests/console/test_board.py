@@ -63,9 +63,7 @@ def test_numbers_links_and_troubles(night: Night, kari: Browser, released: uuid.
     assert "no such number &lt;x&gt;" in html
     assert "https://x.example/1" in html
     assert "Retry only the 1 that failed" in html
-    html = kari.follow(
-        board(released), f"/broadcasts/{released}/retry", account=str(_account(night, "sms-live"))
-    )
+    html = kari.follow(board(released), f"/broadcasts/{released}/retry", account=str(_account(night, "sms-live")))
     assert "1 are tried again" in html
     assert "failed." not in html.split('class="overall"')[1].split("</p>")[0]
 
@@ -105,7 +103,10 @@ def test_nothing_is_sent_again_for_a_stopped_broadcast(night: Night, kari: Brows
     assert "was stopped" in kari.follow(board(released), f"/deliveries/{row.id}/decide", decision="again")
 
 
-@pytest.mark.parametrize(("message", "words"), [("update", "Update:"), ("correction", "Correction:"), ("all_clear", "emergency response is over")])
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [("update", "Update:"), ("correction", "Correction:"), ("all_clear", "emergency response is over")],
+)
 def test_one_press_makes_the_follow_up(
     night: Night, kari: Browser, released: uuid.UUID, message: str, words: str
 ) -> None:

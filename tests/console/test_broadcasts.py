@@ -203,7 +203,11 @@ def test_break_glass_demands_a_reason_tells_everybody_and_is_recorded(night: Nig
     assert "Released without a second person." in html
     with scene.runtime.database.reading() as session:
         acts = session.scalars(select(AuditRow).where(AuditRow.act == "broadcast.glass_broken")).all()
-        notices = session.scalars(select(Delivery).join(Broadcast, Broadcast.id == Delivery.broadcast_id).where(Broadcast.message == "glass_broken")).all()
+        notices = session.scalars(
+            select(Delivery)
+            .join(Broadcast, Broadcast.id == Delivery.broadcast_id)
+            .where(Broadcast.message == "glass_broken")
+        ).all()
         assert acts[0].details["reason"] == "Nobody answers the phone"
         assert {row.address for row in notices} == {"+4790000002", "+4790000003"}
 

@@ -60,9 +60,16 @@ def test_a_receipt_that_outruns_our_own_record(night: Night) -> None:
 
 
 def test_unknown_ids_and_words_are_kept_and_change_nothing(night: Night) -> None:
-    assert _post(night, "/hooks/sms-live/status", {"MessageSid": "SM9", "MessageStatus": "teleported"}).status_code == 200
-    assert _post(night, "/hooks/sms-live/status?attempt=zzz", {"MessageSid": "SM8", "MessageStatus": "sent"}).status_code == 200
-    assert _post(night, "/hooks/sms-live/status", {"MessageSid": "SM9", "MessageStatus": "teleported"}).status_code == 200
+    assert (
+        _post(night, "/hooks/sms-live/status", {"MessageSid": "SM9", "MessageStatus": "teleported"}).status_code == 200
+    )
+    assert (
+        _post(night, "/hooks/sms-live/status?attempt=zzz", {"MessageSid": "SM8", "MessageStatus": "sent"}).status_code
+        == 200
+    )
+    assert (
+        _post(night, "/hooks/sms-live/status", {"MessageSid": "SM9", "MessageStatus": "teleported"}).status_code == 200
+    )
     assert len(_rows(night, ReceiptRow)) == 2
 
 
@@ -101,7 +108,9 @@ def test_too_large(night: Night) -> None:
     assert _post(night, "/hooks/sms-live/inbound", form).status_code == 413
 
 
-@pytest.mark.parametrize("path", ["/hooks/no-such/status", "/hooks/page-live/status", "/hooks/x-live/inbound", "/hooks/sms-live/other"])
+@pytest.mark.parametrize(
+    "path", ["/hooks/no-such/status", "/hooks/page-live/status", "/hooks/x-live/inbound", "/hooks/sms-live/other"]
+)
 def test_no_such_hook(night: Night, path: str) -> None:
     assert _post(night, path, {"MessageSid": "SM1"}).status_code == 404
 

@@ -36,7 +36,11 @@ def test_nothing_is_chosen_beforehand(night: Night) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"mode": ""}, "is this real"), ({"playbook": "no-such"}, "choose a playbook"), ({"title": " "}, "give the incident")],
+    [
+        ({"mode": ""}, "is this real"),
+        ({"playbook": "no-such"}, "choose a playbook"),
+        ({"title": " "}, "give the incident"),
+    ],
 )
 def test_half_a_form_opens_nothing_and_is_kept(night: Night, wrong: dict[str, str], words: str) -> None:
     html = _open(night, **wrong)

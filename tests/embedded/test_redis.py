@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis as client
+from redis.exceptions import NoPermissionError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
@@ -74,7 +75,7 @@ def test_ours_admits_nobody_without_the_password_and_lets_nobody_change_it(redis
             ["SHUTDOWN"],
             ["DEBUG", "SLEEP", "0"],
         ):
-            with pytest.raises(client.NoPermissionError):
+            with pytest.raises(NoPermissionError):
                 ours.execute_command(*command)
 
 

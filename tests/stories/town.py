@@ -276,7 +276,9 @@ def _answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def town(folder: Path, *, database_url: str = "", redis: bool = True, countdown: int = 0) -> Iterator[Town]:
+def town(
+    folder: Path, *, database_url: str = "", redis: bool = True, countdown: int = 0, edit: Callable[[str], str] = str
+) -> Iterator[Town]:
     """A town without processes yet: `start` those the story needs."""
     with contextlib.ExitStack() as stack:
         redis_url = stack.enter_context(running_redis(folder / "redis")) if redis else ""
@@ -301,7 +303,7 @@ def town(folder: Path, *, database_url: str = "", redis: bool = True, countdown:
         )
         source = source.replace('handle = "OUS_demo"', 'handle = "OUS_demo"\npoll_seconds = 5')
         path = folder / "crisis.toml"
-        path.write_text(source)
+        path.write_text(edit(source))
         environment = {**os.environ, "CRISIS_SETTINGS": str(path), "PYTHONUNBUFFERED": "1"}
         environment |= {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
         kept = {name: os.environ.get(name) for name in ("REDIS_URL", "DATABASE_URL")}

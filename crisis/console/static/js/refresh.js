@@ -31,7 +31,14 @@ function watch(section) {
       const answer = await fetch(section.dataset.refresh, { headers, cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE) });
       if (answer.status === 401) { show(section, "signedOut", last); return; }
       if (answer.status !== 304 && !answer.ok) throw new Error(String(answer.status));
-      if (answer.status === 200) { etag = answer.headers.get("ETag"); swap(section, await answer.text()); }
+      if (answer.status === 200) {
+        const html = await answer.text();
+        // Under a finger, or behind a question, nothing is swapped: the press would hit thin air. The next answer will do.
+        if (!section.querySelector("button:active, a:active, summary:active") && !document.querySelector("dialog[open]")) {
+          etag = answer.headers.get("ETag");
+          swap(section, html);
+        }
+      }
       failures = 0; last = new Date();
       hide(section);
     } catch {
