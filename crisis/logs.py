@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -97,6 +98,8 @@ def _hidden(name: str, value: Any) -> Any:
     match value:
         case None | bool() | int() | float():
             return value
+        case uuid.UUID():
+            return str(value)
         case _ if _NAMES.search(name):
             return HIDDEN
         case dict():

@@ -90,7 +90,7 @@ class Wakeups:
                     result_ttl=0,
                     failure_ttl=_STALE_SECONDS,
                 )
-        except redis.RedisError as error:
+        except Exception as error:  # noqa: BLE001 - what is committed is released; no wake-up may make it look otherwise
             self._down_until = time.monotonic() + _DOWN_SECONDS
             log.warning("redis.away", error=type(error).__name__)
             return False

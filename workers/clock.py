@@ -29,12 +29,11 @@ OVERDUE = timedelta(seconds=2)  # work nobody has taken for so long: the wake-up
 def tick(runtime: Runtime, process: str) -> None:
     """One round. Each step commits by itself, so trouble in one does not undo another."""
     with runtime.database.writing() as session:
-        now = utcnow()
-        pulse.beat(session, process, "clock", now)
-        lost, expired = sweep.lost_claims(session, now), sweep.too_old(session, now)
-        closed = sweep.finished(session, now)
-        if lost or expired or closed:
-            log.info("swept", lost=lost, expired=expired, closed=closed)
+        pulse.beat(session, process, "clock", utcnow())
+    for sweeping in (sweep.lost_claims, sweep.too_old, sweep.left_behind, sweep.finished):
+        with runtime.database.writing() as session:
+            if count := sweeping(session, utcnow()):
+                log.info("swept", what=sweeping.__name__, count=count)
     with runtime.database.writing() as session:
         tell_of_stopped_accounts(session, runtime)
     with runtime.database.reading() as session:

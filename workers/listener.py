@@ -100,7 +100,11 @@ class Listener:
                 update(Account)
                 .where(
                     Account.id == account_id,
-                    or_(Account.polled_at.is_(None), Account.polled_at <= now - timedelta(seconds=every * 0.9)),
+                    or_(
+                        Account.polled_at.is_(None),
+                        Account.polled_at <= now - timedelta(seconds=every * 0.9),
+                        Account.polled_at > now,  # the clock was set back since
+                    ),
                 )
                 .values(polled_at=now),
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -28,7 +29,8 @@ from crisis.channels.base import Channel, Checks, Health, SendError
 from crisis.models import Account, utcnow
 from crisis.runtime import Runtime
 from crisis.sending import pulse, sweep
-from crisis.sending.drain import Desk, Drain
+from crisis.sending.desk import Desk
+from crisis.sending.drain import Drain
 from crisis.sending.pause import pause_misconfigured
 from crisis.settings import AccountSettings, SettingsError
 from crisis.states import Mode
@@ -37,7 +39,9 @@ from workers.process import configured, run
 log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
-LAST_WORDS_SECONDS = 20.0  # how long a stopping sender may finish what is in the air
+LAST_WORDS_SECONDS = 6.0  # how long calls in the air may still end by themselves when the sender must stop ...
+WRITE_SECONDS = 3.0  # ... and then how long writing it all down may take; whatever starts us waits 10 seconds or more
+GOODBYE_SECONDS = 1.0  # for taking leave of Redis and the database
 
 
 class Sender:
@@ -72,6 +76,11 @@ class Sender:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._end)
 
+    def leave(self) -> None:
+        """Take the heartbeat away, so that nobody misses us. Safe from any thread."""
+        with contextlib.suppress(Exception), self._runtime.database.writing() as session:  # going anyway
+            pulse.leave(session, self.name)
+
     def _note(self, ids: set[uuid.UUID]) -> None:
         self._woken |= ids
         self._news.set()
@@ -79,14 +88,14 @@ class Sender:
     def _end(self) -> None:
         self._stopping = True
         for drain in self._drains.values():
-            drain.stop()
+            drain.stop(within=LAST_WORDS_SECONDS)
         self._news.set()
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self._open)
+        await self._open_all()
         background = [asyncio.create_task(self._beat()), asyncio.create_task(self._check())]
         try:
             while not self._stopping:
@@ -97,9 +106,18 @@ class Sender:
         finally:
             for task in background:
                 task.cancel()
-            await asyncio.wait_for(asyncio.gather(*self._tasks.values()), LAST_WORDS_SECONDS)
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=LAST_WORDS_SECONDS + WRITE_SECONDS)
             for channel in self._channels.values():
                 await channel.close()
+
+    async def _open_all(self) -> None:
+        while not self._stopping:
+            try:
+                return await asyncio.to_thread(self._open)
+            except Exception:  # the database is away: nothing can be sent without it
+                log.exception("open.failed")
+                await asyncio.sleep(LOOK_SECONDS)
 
     def _open(self) -> None:
         """Open every account of this mode. One whose secret is missing pauses alone; the others send."""
@@ -152,14 +170,16 @@ class Sender:
             else None,
         )
         self._drains[account_id] = drain
+        calls = 0
         try:
-            await drain.run()
+            calls = await drain.run()
         except Exception:  # one account's trouble is not the others'; the leases bring back what it held
             log.exception("drain.failed", account=settings.key)
             await asyncio.sleep(LOOK_SECONDS)
         finally:
             del self._drains[account_id], self._tasks[account_id]
-            self._news.set()
+            if calls or account_id in self._woken:  # there may be more. After a drain that found nothing to do the next look is early enough:
+                self._news.set()  # what is due may be waiting for something else, and we would turn in circles
 
     async def _beat(self) -> None:
         while True:
@@ -232,6 +252,21 @@ def listen(redis_url: str, mode: Mode) -> None:
         stopping.wait(1.0)
 
 
+def see_off(sender: Sender, thread: threading.Thread) -> None:
+    """End the process when the sender has ended, whatever RQ is waiting for: a Redis that hangs answers no goodbye."""
+    stopping = WakeListener.stopping
+    while thread.is_alive():
+        if stopping.is_set():
+            sender.stop()  # again and again: it may still be starting
+        thread.join(0.1)
+    if not stopping.is_set():
+        log.error("sender.ended", say="it ended without being asked to; whoever started this process starts it again")
+        os._exit(1)
+    time.sleep(GOODBYE_SECONDS)  # a daemon thread: gone with the process when that ends in time
+    sender.leave()
+    os._exit(0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Send what is released, for one mode.")
     parser.add_argument("--mode", type=Mode, choices=list(Mode), required=True)
@@ -239,16 +274,14 @@ def main() -> None:
     with configured(f"sender-{mode}") as runtime:
         sender = Sender(runtime, mode)
         queues.Wake.handlers = {"wake": sender.wake}
-        thread = threading.Thread(target=lambda: run(sender.run()), name="sender")
+        thread = threading.Thread(target=lambda: run(sender.run()), name="sender", daemon=True)
         thread.start()
+        threading.Thread(target=see_off, args=(sender, thread), name="see-off", daemon=True).start()
         try:
             listen(runtime.settings.redis_url, mode)
         finally:
-            # The thread may still be opening accounts: say it until it has heard.
-            deadline = time.monotonic() + LAST_WORDS_SECONDS + 5
-            while thread.is_alive() and time.monotonic() < deadline:
-                sender.stop()
-                thread.join(0.2)
+            WakeListener.stopping.set()
+            thread.join(LAST_WORDS_SECONDS + WRITE_SECONDS + GOODBYE_SECONDS)
 
 
 if __name__ == "__main__":

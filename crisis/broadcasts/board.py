@@ -19,6 +19,7 @@ from crisis.states import OPEN, DeliveryState
 
 SHOWN = 20  # troubled deliveries shown per account; the counters tell how many more there are
 
+_DONE = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED)
 _TROUBLED = (DeliveryState.FAILED, DeliveryState.UNCERTAIN)
 
 
@@ -56,13 +57,20 @@ class AccountBoard:
         return sum(self.counts.get(state, 0) for state in OPEN)
 
     @property
+    def done(self) -> int:
+        """With the provider or further."""
+        return sum(self.counts.get(state, 0) for state in _DONE)
+
+    @property
     def light(self) -> str:
-        """One word for the whole row: red, yellow, moving or green."""
+        """One word for the whole row: red, yellow, moving, green, or grey when nothing of it has left."""
         if self.counts.get(DeliveryState.FAILED) or self.account.paused_reason:
             return "red"
         if self.counts.get(DeliveryState.UNCERTAIN):
             return "yellow"
-        return "moving" if self.open else "green"
+        if self.open:
+            return "moving"
+        return "green" if self.done else "grey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ def board(session: Session, broadcast: Broadcast) -> Board:
         for account in sorted(accounts.values(), key=lambda one: (rank.get(one.key, len(rank)), one.key))
     ]
     total, still_open = sum(row.total for row in rows), sum(row.open for row in rows)
-    done = sum(row.counts.get(state, 0) for row in rows for state in (DeliveryState.ACCEPTED, DeliveryState.DELIVERED))
+    done = sum(row.done for row in rows)
     marks = [broadcast.state, *(f"{row.account.paused_reason}{sorted(row.counts.items())}" for row in rows)]
     marks.extend(f"{row.links}{[(one.id, one.say, one.for_a_person) for one in row.troubles]}" for row in rows)
     # Not hash(): two console processes must give the same page the same name.

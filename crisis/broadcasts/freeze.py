@@ -84,7 +84,9 @@ def freeze(
     edited = any(words.edited for words in composed.texts.values())
     needs = authority.needed_for(session, broadcast, unit, playbook, now, edited=edited)
     broadcast.texts = [
-        BroadcastText(channel=words.channel, language=words.language, title=words.title[:LONGEST_TITLE], text=words.text)
+        BroadcastText(
+            channel=words.channel, language=words.language, title=words.title[:LONGEST_TITLE], text=words.text
+        )
         for words in composed.texts.values()
     ]
     broadcast.accounts = [account.key for account in accounts]

@@ -93,7 +93,9 @@ def frozen(broadcast: Broadcast) -> Composed:
             FACTS[row.channel].measure(row.text),
             plain=row.text,
         )
-        for row in sorted(broadcast.texts, key=lambda row: (row.channel, LANGUAGES.index(cast("Language", row.language))))
+        for row in sorted(
+            broadcast.texts, key=lambda row: (row.channel, LANGUAGES.index(cast("Language", row.language)))
+        )
     }
     return Composed(texts, next_update_at=broadcast.next_update_at)
 

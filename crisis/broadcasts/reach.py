@@ -128,7 +128,9 @@ def audiences(session: Session, unit_id: uuid.UUID, keys: Iterable[str]) -> list
             .group_by(Group.id, Group.key, Group.name)
         )
     }
-    return [Audience(key, rows[key].name, rows[key].persons) if key in rows else Audience(key, key, 0) for key in wanted]
+    return [
+        Audience(key, rows[key].name, rows[key].persons) if key in rows else Audience(key, key, 0) for key in wanted
+    ]
 
 
 def on_offer(session: Session, unit_id: uuid.UUID, first: Iterable[str]) -> list[Audience]:

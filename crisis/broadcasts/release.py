@@ -5,6 +5,8 @@ From the commit on it is the senders' business; a console that dies now changes 
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -21,6 +23,7 @@ from crisis.broadcasts.reach import STOPS_THE_REST, Receiver, receivers
 from crisis.models import Broadcast, Delivery, new_id
 from crisis.playbooks.playbook import Playbook
 from crisis.queues import wake
+from crisis.sending import journal, order
 from crisis.sending.sweep import end_queued
 from crisis.sending.tally import Moves
 from crisis.settings import Settings
@@ -61,7 +64,9 @@ def release(
             raise SecondPerson(needs.why)
     still_as_read(broadcast, read)
     _still_what_was_approved(broadcast, reason, now)
-    return _let_go(session, actor, broadcast, settings, now, reason)
+    count = _let_go(session, actor, broadcast, settings, now, reason)
+    journal.released(session, broadcast, count, now)
+    return count
 
 
 def _still_what_was_approved(broadcast: Broadcast, break_glass: str, now: datetime) -> None:
@@ -71,7 +76,9 @@ def _still_what_was_approved(broadcast: Broadcast, break_glass: str, now: dateti
     if broadcast.expires_at is not None and broadcast.expires_at <= now:
         raise NotAllowed("this is too old to be sent; take it back to a draft and look at it again")
     if broadcast.next_update_at is not None and broadcast.next_update_at <= now:
-        raise NotAllowed("it promises an update at a time that has passed; take it back to a draft and look at it again")
+        raise NotAllowed(
+            "it promises an update at a time that has passed; take it back to a draft and look at it again"
+        )
     if broadcast.authority == "dual" and not break_glass:
         authors = (broadcast.submitted_by, broadcast.created_by)
         yes = [approval for approval in broadcast.approvals if approval.decision == "yes"]
@@ -130,6 +137,7 @@ def queue(session: Session, broadcast: Broadcast, found: Sequence[Receiver]) -> 
     texts = {(text.channel, text.language): text.id for text in broadcast.texts}
     moves = Moves()
     rows = []
+    positions: Counter[uuid.UUID] = Counter()
     for receiver in found:
         moves.add(broadcast.id, receiver.account_id, DeliveryState.QUEUED)
         rows.append(
@@ -144,11 +152,12 @@ def queue(session: Session, broadcast: Broadcast, found: Sequence[Receiver]) -> 
                 "text_id": texts[receiver.channel, receiver.language],
                 "follows_id": receiver.follows_id,
                 "state": DeliveryState.QUEUED,
-                "priority": broadcast.priority,
+                "priority": order.priority(broadcast.priority, positions[receiver.account_id]),
                 "due_at": broadcast.leaves_at,
                 "changed_at": broadcast.released_at,
             }
         )
+        positions[receiver.account_id] += 1
     session.execute(insert(Delivery), rows)
     moves.write(session)
     wake(session, broadcast.mode, {receiver.account_id for receiver in found})

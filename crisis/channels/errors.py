@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -112,7 +113,10 @@ def transport(error: Exception) -> SendError:
 
     Only the kind of error is told, not its text: client libraries put addresses, and some put keys, into theirs.
     """
-    kind = type(_root(error)).__name__
+    root = _root(error)
+    kind = type(root).__name__
+    if isinstance(error, requests.exceptions.SSLError) and _broke_later(root):
+        return Uncertain(f"the encrypted line broke ({kind})", code="lost")
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError):
         return Unreachable(f"no connection ({kind})", code="no_connection")
     if isinstance(error, requests.ConnectionError) and _never_connected(error):
@@ -146,6 +150,14 @@ def _never_connected(error: requests.ConnectionError) -> bool:
     wrapped = error.args[0] if error.args else None
     reason = wrapped.reason if isinstance(wrapped, urllib3.exceptions.MaxRetryError) else wrapped
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _broke_later(error: BaseException) -> bool:
+    """requests calls both a refused certificate and a line that broke in the middle of an answer an SSLError."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return False
+    eof = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return eof or (isinstance(error, ssl.SSLError) and "RECORD" in str(error.reason or "") and "MAC" in error.reason)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BuildError
 
-from crisis.console import guard, language, pages
+from crisis.console import guard, language, pages, request_log
 from crisis.console.here import visitor
 from crisis.settings import LANGUAGES
 from crisis.states import NotAllowed, Role
@@ -69,6 +69,7 @@ def create_app(runtime: Runtime) -> Flask:
     )
     app.add_template_filter(language.channel_word, "channel_word")
     app.context_processor(_always)
+    request_log.install(app)
     guard.install(app)
     language.install(app, runtime.settings.data_dir / "translations")
     for blueprint in pages.BLUEPRINTS:

@@ -22,7 +22,7 @@ from crisis.console.found import Found
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime
 from crisis.console.incidents import headline, is_over
-from crisis.models import Account, Broadcast, ReceiptRow, User, utcnow
+from crisis.models import Account, Broadcast, Delivery, ReceiptRow, User, utcnow
 from crisis.playbooks.playbook import Playbook
 from crisis.sending import resolve
 from crisis.states import BroadcastState, DeliveryState, NotAllowed, Purpose, Role
@@ -121,16 +121,20 @@ def decide(delivery_id: uuid.UUID) -> ResponseReturnValue:
         with runtime().database.writing() as session:
             row, this = found.delivery(session, delivery_id, lock=True)
             broadcast_id = this.broadcast.id  # a refusal makes the rows forget themselves
-            if request.form.get("decision") == "there":
-                resolve.it_is_there(session, actor(), row)
-            elif request.form.get("decision") == "again" and _may_repeat(this.broadcast):
-                resolve.send_again(session, actor(), row)
-            else:
-                raise NotAllowed("the broadcast was stopped or is too old; release a new one")
+            _resolve(session, row, this.broadcast, request.form.get("decision", ""))
         flash(gettext("Your answer is recorded."), "good")
     except NotAllowed as refused:
         flash(gettext(refused.say), "warn")
     return redirect(url_for("board.show", broadcast_id=broadcast_id))
+
+
+def _resolve(session: Session, row: Delivery, broadcast: Broadcast, decision: str) -> None:
+    if decision == "there":
+        resolve.it_is_there(session, actor(), row)
+    elif decision == "again" and _may_repeat(broadcast):
+        resolve.send_again(session, actor(), row)
+    else:
+        raise NotAllowed("the broadcast was stopped or is too old; release a new one")
 
 
 def _frame(this: Found) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _open(told: AccountSettings) -> ReadsHooks:
     try:
         return cast("ReadsHooks", runtime().open_channel(told))
     except SettingsError as error:
-        log.error("hook.not_opened", account=told.key, mistakes=error.mistakes)
+        log.warning("hook.not_opened", account=told.key, mistakes=error.mistakes)
         abort(503)  # the provider tries again
 
 

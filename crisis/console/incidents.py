@@ -6,7 +6,7 @@ What an incident may do is decided in broadcasts/incidents.py; this only asks an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -52,15 +52,11 @@ def new() -> ResponseReturnValue:
 @may(Role.OFFICER)
 def create() -> ResponseReturnValue:
     form = request.form
-    playbook = found.playbook(form.get("playbook", ""))
     try:
-        if form.get("mode") not in (Mode.LIVE, Mode.DRILL):
-            raise NotAllowed("choose: is this real, or an exercise?")
-        if playbook is None or playbook.kind != unit().settings.kind:
-            raise NotAllowed("choose a playbook")
+        mode, playbook = _chosen(form)
         with runtime().database.writing() as session:
             here = session.get_one(Unit, unit().id)
-            made = open_incident(session, actor(), here, Mode(form["mode"]), form.get("title", ""), playbook)
+            made = open_incident(session, actor(), here, mode, form.get("title", ""), playbook)
     except NotAllowed as refused:
         return _form(form, gettext(refused.say)), 422
     return redirect(url_for("incidents.show", incident_id=made.id))
@@ -124,7 +120,16 @@ def close(incident_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("incidents.show", incident_id=incident_id))
 
 
-def _form(form: object, wrong: str) -> str:
+def _chosen(form: Mapping[str, str]) -> tuple[Mode, Playbook]:
+    playbook = found.playbook(form.get("playbook", ""))
+    if form.get("mode") not in (Mode.LIVE, Mode.DRILL):
+        raise NotAllowed("choose: is this real, or an exercise?")
+    if playbook is None or playbook.kind != unit().settings.kind:
+        raise NotAllowed("choose a playbook")
+    return Mode(form["mode"]), playbook
+
+
+def _form(form: Mapping[str, str], wrong: str) -> str:
     shelf, today = runtime().playbooks.shelf(), utcnow().astimezone(unit().settings.tz).date()
     fitting = [one for one in shelf.playbooks.values() if one.kind == unit().settings.kind]
     return render_template(

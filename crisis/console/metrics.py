@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import structlog
 from flask import Blueprint, request
@@ -51,7 +52,7 @@ def show() -> ResponseReturnValue:
         if not _may_read():
             return "not for you: docs/operations.md says who may read this\n", 401, {"WWW-Authenticate": "Bearer", **PLAIN}
     except SettingsError as error:
-        log.error("metrics.no_token", mistakes=error.mistakes)
+        log.error("metrics.no_token", mistakes=error.mistakes)  # noqa: TRY400 - a mistake in the settings, no defect
         return "the token can't be read\n", 503, PLAIN
     registry = CollectorRegistry()
     registry.register(Measured(runtime()))
@@ -186,7 +187,7 @@ def _family(name: str, what: str, labels: list[str], values: Mapping[tuple[str, 
     return family
 
 
-def _histogram(name: str, what: str, known: Iterable[AccountNow], found: Mapping[object, Durations]) -> Metric:
+def _histogram(name: str, what: str, known: Iterable[AccountNow], found: Mapping[UUID, Durations]) -> Metric:
     family = GaugeHistogramMetricFamily(name, what, labels=["account", "mode"])
     for account in known:
         if durations := found.get(account.id):

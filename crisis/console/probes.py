@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from alembic.script import ScriptDirectory
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from crisis import migrations
 from crisis.console.guard import public
 from crisis.console.here import runtime
 from crisis.models import Unit
+from crisis.settings import SettingsError
 
 pages = Blueprint("probes", __name__)
+PLAIN = {"Content-Type": "text/plain"}
 
 
 @pages.get("/healthz")
 @public
 def alive() -> ResponseReturnValue:
-    """The process answers and the database is there."""
-    try:
-        with runtime().database.reading() as session:
-            session.execute(select(1))
-    except SQLAlchemyError:
-        return "database away\n", 503, {"Content-Type": "text/plain"}
-    return "ok\n", {"Content-Type": "text/plain"}
+    """The process answers. The database is not asked: starting a console anew does not bring one back."""
+    return "ok\n", PLAIN
 
 
 @pages.get("/readyz")
 @public
 def ready() -> ResponseReturnValue:
-    """The tables exist and the units are known: send people here. Redis is not asked; all works without it, slower."""
+    """The database answers and has our tables: send people here. Redis is not asked; all works without it, slower."""
     try:
+        migrated = migrations.current(runtime().database) not in _too_old()
         with runtime().database.reading() as session:
             known = session.scalar(select(Unit.id).limit(1)) is not None
-    except SQLAlchemyError:
-        known = False
-    return ("ok\n" if known else "not ready\n"), (200 if known else 503), {"Content-Type": "text/plain"}
+    except (SettingsError, SQLAlchemyError):
+        migrated = known = False
+    return ("ok\n" if migrated and known else "not ready\n"), (200 if migrated and known else 503), PLAIN
+
+
+@cache
+def _too_old() -> frozenset[str]:
+    """Revisions that lack something this program needs.
+
+    One we do not know is newer than us: the upgrade has run, and we serve until the new program takes over.
+    """
+    known = ScriptDirectory.from_config(migrations.config()).walk_revisions()
+    return frozenset(script.revision for script in known) - {migrations.newest() or ""}

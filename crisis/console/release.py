@@ -12,6 +12,7 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 
 from crisis.broadcasts import notice, submit
 from crisis.broadcasts import release as letting_go
@@ -19,6 +20,7 @@ from crisis.broadcasts.freeze import NotReady, Read
 from crisis.broadcasts.preview import preview
 from crisis.console import found
 from crisis.console.broadcasts import page
+from crisis.console.found import Found
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime
 from crisis.console.incidents import is_over
@@ -48,17 +50,12 @@ def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
 def let_go(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     try:
         with runtime().database.writing() as session:
-            this = found.broadcast(session, broadcast_id, lock=True)
-            already = is_over(this.broadcast)
-            if not already:
-                _deliberate(this.broadcast.mode)
-                parts, glass = (runtime().settings, this.playbook, utcnow()), request.form.get("break_glass")
-                letting_go.release(session, actor(), this.broadcast, *parts, break_glass=glass, read=_read())
+            fresh = _release(session, found.broadcast(session, broadcast_id, lock=True))
     except NotAllowed as refused:
         flash(gettext(refused.say), "bad")
         back = "broadcasts.show" if isinstance(refused, NotReady) else "release.show"
         return redirect(url_for(back, broadcast_id=broadcast_id))
-    if already:
+    if not fresh:
         flash(gettext("This was released already. Nothing was sent twice."), "warn")
     return redirect(url_for("board.show", broadcast_id=broadcast_id))
 
@@ -87,6 +84,16 @@ def take_back(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     except NotAllowed as refused:
         flash(gettext(refused.say), "warn")
     return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
+
+
+def _release(session: Session, this: Found) -> bool:
+    """False when somebody, perhaps the same finger, has released it already."""
+    if is_over(this.broadcast):
+        return False
+    _deliberate(this.broadcast.mode)
+    parts, glass = (runtime().settings, this.playbook, utcnow()), request.form.get("break_glass")
+    letting_go.release(session, actor(), this.broadcast, *parts, break_glass=glass, read=_read())
+    return True
 
 
 def _deliberate(mode: Mode) -> None:

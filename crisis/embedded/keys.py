@@ -28,9 +28,8 @@ def make_secret_key(settings: Settings) -> bool:
     return True
 
 
-def references(account: AccountSettings) -> Iterator[tuple[str, SecretRef]]:
-    """The secrets an account names, each with the option it stands under."""
-    options = account.options
+def references(options: object) -> Iterator[tuple[str, SecretRef]]:
+    """The secrets a table of the settings names, each with the key it stands under."""
     if isinstance(options, BaseModel):
         for name in type(options).model_fields:
             value = getattr(options, name)
@@ -40,7 +39,7 @@ def references(account: AccountSettings) -> Iterator[tuple[str, SecretRef]]:
 
 def variables(accounts: Iterable[AccountSettings]) -> frozenset[str]:
     """The environment variables that hold these accounts' secrets."""
-    return frozenset(ref.env for account in accounts for _, ref in references(account) if ref.env)
+    return frozenset(ref.env for account in accounts for _, ref in references(account.options) if ref.env)
 
 
 def demo_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -51,7 +50,7 @@ def demo_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str
         if not own_machine(host):
             continue
         values = _values(account.options, known)
-        for option, ref in references(account):
+        for option, ref in references(account.options):
             if ref.env and not environment.get(ref.env) and option in values:
                 found[ref.env] = values[option]
     return found
@@ -74,7 +73,8 @@ def _values(options: object, known: Accounts) -> dict[str, str]:
 
 def all_references(settings: Settings) -> Iterator[tuple[str, SecretRef]]:
     """Every secret the settings name, with where."""
-    yield "console.secret_key", settings.console.secret_key
+    for name, ref in references(settings.console):
+        yield f"console.{name}", ref
     for account in settings.accounts:
-        for option, ref in references(account):
-            yield f"account {account.key}, {option}", ref
+        for name, ref in references(account.options):
+            yield f"account {account.key}, {name}", ref

@@ -26,6 +26,7 @@ STOP_SECONDS = 60
 _SPAWNED = re.compile(r"INFO spawned: '(?P<name>[\w-]+)' with pid (?P<pid>\d+)")
 _GONE = re.compile(r"(?:INFO|WARN) (?:exited|stopped): (?P<name>[\w-]+) \(")
 _ENDED = re.compile(r"(?:INFO|WARN) exited: (?P<name>[\w-]+) \((?P<how>.*); not expected\)")
+_ERROR = re.compile(r"[\w.]*(?:Error|Exception)\b.*: |\S+ cannot start")
 _KILLED = re.compile(r"WARN killing '(?P<name>[\w-]+)'")
 _GAVE_UP = re.compile(r"INFO gave up: (?P<name>[\w-]+) ")
 
@@ -101,11 +102,13 @@ class Supervisor:
         self._groups.clear()
 
     def last_words(self, name: str, lines: int = 5) -> str:
-        """The end of a process's log."""
+        """What a process's log says went wrong: its newest errors, else its last lines."""
         try:
-            return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-lines:])
+            text = self.log(name).read_text(errors="replace").splitlines()[-1000:]
         except OSError:
             return ""
+        errors = list(dict.fromkeys(line for line in reversed(text) if _ERROR.match(line)))[:2]
+        return "\n".join(reversed(errors)) or "\n".join(text[-lines:])
 
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, exists, func, literal_column, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, literal_column, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from crisis.channels.base import Outgoing
@@ -28,11 +28,15 @@ from crisis.models import (
     OptOut,
     Unit,
 )
+from crisis.sending.outcomes import LONGEST_PAUSE
 from crisis.sending.tally import Moves
 from crisis.states import BroadcastState, DeliveryState
 
-ACCOUNT_LEASE = timedelta(seconds=30)
-DELIVERY_LEASE = timedelta(seconds=90)  # longer than the longest call, connect and read time-outs together
+ACCOUNT_LEASE = timedelta(seconds=15)  # renewed while its drain lives
+SPEAK_WITHIN = 20.0  # seconds after claiming; later it is given back unspoken
+LONGEST_CALL = 55.0  # seconds; a call that is longer in the air is cut off and uncertain
+DELIVERY_LEASE = timedelta(seconds=90)  # longer than the two together: whoever holds one is heard before it runs out
+CLOCK_DOUBT = timedelta(minutes=1)  # between machines; what lies further ahead than it can was set by a wrong clock
 LONGEST_THREAD = 20  # e-mail References; older ones add nothing
 
 # Written out instead of bound: a partial index is used only for a constant.
@@ -67,6 +71,18 @@ class Claimed:
     attempt: int
     looks: int
     first_attempt_at: datetime
+    priority: int = 5
+
+
+def ran_out(lease_until: ColumnElement[datetime | None], length: timedelta, now: datetime) -> ColumnElement[bool]:
+    """Is this lease over? Also when it ends later than any lease can: then the clock was set back since."""
+    return or_(lease_until < now, lease_until > now + length + CLOCK_DOUBT)
+
+
+def due(now: datetime) -> ColumnElement[bool]:
+    """Has the delivery's time come? No pause of ours is as long as the second line: the clock was set back since."""
+    furthest = now + timedelta(seconds=LONGEST_PAUSE) + CLOCK_DOUBT
+    return or_(Delivery.due_at <= now, and_(Delivery.attempts > 0, Delivery.due_at > furthest))
 
 
 def take_account(session: Session, account_id: uuid.UUID, owner: str, now: datetime) -> Account | None:
@@ -78,7 +94,11 @@ def take_account(session: Session, account_id: uuid.UUID, owner: str, now: datet
             Account.id == account_id,
             Account.active,
             Account.paused_reason.is_(None),
-            or_(Account.lease_owner.is_(None), Account.lease_owner == owner, Account.lease_until < now),
+            or_(
+                Account.lease_owner.is_(None),
+                Account.lease_owner == owner,
+                ran_out(Account.lease_until, ACCOUNT_LEASE, now),  # type: ignore[arg-type]
+            ),
         )
         .values(lease_owner=owner, lease_until=now + ACCOUNT_LEASE)
         .execution_options(synchronize_session=False),
@@ -97,11 +117,21 @@ def leave_account(
     )
 
 
+# What follows these has had its turn, or is having it.
+LEFT = (DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNCERTAIN)
+
+
+def overtaken() -> ColumnElement[bool]:
+    """Has what follows this delivery on the same destination left already? Then the older words must not come after."""
+    later = aliased(Delivery)
+    return exists().where(later.follows_id == Delivery.id, later.state.in_(LEFT))
+
+
 def _may_leave(now: datetime) -> list[object]:
     earlier = aliased(Delivery)
     return [
         _QUEUED,
-        Delivery.due_at <= now,
+        due(now),
         exists().where(
             Broadcast.id == Delivery.broadcast_id,
             Broadcast.state == BroadcastState.RELEASED,
@@ -112,6 +142,7 @@ def _may_leave(now: datetime) -> list[object]:
             earlier.id == Delivery.follows_id,
             earlier.state.in_([DeliveryState.QUEUED, DeliveryState.SENDING]),
         ),
+        or_(Delivery.attempts == 0, ~overtaken()),  # nothing can have passed one that was never tried
     ]
 
 
@@ -174,8 +205,8 @@ def claim_uncertain(session: Session, account_id: uuid.UUID, limit: int, now: da
 
 
 def _suppress_unwilling(
-    session: Session, account_id: uuid.UUID, deliveries: Sequence[Row[Any]], moves: Moves, now: datetime
-) -> list[Row[Any]]:
+    session: Session, account_id: uuid.UUID, deliveries: Sequence[Row[*tuple[Any, ...]]], moves: Moves, now: datetime
+) -> list[Row[*tuple[Any, ...]]]:
     """Take out those who have said stop since the broadcast was released."""
     addresses = [row.address for row in deliveries]
     stopped = set(
@@ -211,7 +242,7 @@ def _suppress_unwilling(
 
 
 def _outgoing(
-    session: Session, deliveries: Sequence[Row[Any]], unsubscribe_url: Callable[[uuid.UUID], str] | None
+    session: Session, deliveries: Sequence[Row[*tuple[Any, ...]]], unsubscribe_url: Callable[[uuid.UUID], str] | None
 ) -> list[Claimed]:
     """Turn rows into the values an adapter gets."""
     if not deliveries:
@@ -256,11 +287,11 @@ def _outgoing(
             first_attempt_at=first,
             unsubscribe_url=unsubscribe_url(row.id) if unsubscribe_url else None,
         )
-        claimed.append(Claimed(out, row.id, row.broadcast_id, row.attempts, row.looks, first))
+        claimed.append(Claimed(out, row.id, row.broadcast_id, row.attempts, row.looks, first, row.priority))
     return claimed
 
 
-def _threads(session: Session, deliveries: Sequence[Row[Any]]) -> dict[uuid.UUID, tuple[str, ...]]:
+def _threads(session: Session, deliveries: Sequence[Row[*tuple[Any, ...]]]) -> dict[uuid.UUID, tuple[str, ...]]:
     """For each delivery the provider ids of those before it in its thread, oldest first."""
     earlier: dict[uuid.UUID, tuple[str | None, uuid.UUID | None]] = {}
     wanted = {row.follows_id for row in deliveries if row.follows_id}

@@ -1,56 +1,46 @@
 """One account's work: claim, send, record, side by side, for a bounded slice of seconds.
 
-Claiming, sending and recording run as three loops over two buffers, so the provider is never waited for with a
-transaction open and one slow receiver holds up nobody. No session is open while a provider is called.
+The provider is never waited for with a transaction open, and one slow receiver holds up nobody. Claiming, speaking,
+writing down and finding out run beside each other; what may be said is asked again just before it is said.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import structlog
 
-from crisis.channels.base import (
-    Accepted,
-    Busy,
-    Channel,
-    LooksUp,
-    Misconfigured,
-    SendError,
-    Uncertain,
-    Unreachable,
-)
-from crisis.db import Database
+from crisis.channels.base import Accepted, Channel, Misconfigured, SendError, Uncertain
 from crisis.models import Account
-from crisis.sending import outcomes
-from crisis.sending.claim import Claimed, claim, claim_uncertain, leave_account, take_account
+from crisis.sending import journal, outcomes
+from crisis.sending.claim import LONGEST_CALL, SPEAK_WITHIN, Claimed, claim, leave_account, take_account
+from crisis.sending.desk import Desk, until_written
+from crisis.sending.finding import Finding
+from crisis.sending.notebook import BATCH, Notebook
 from crisis.sending.pace import Pace, usual_burst
+from crisis.sending.patience import Patience
 from crisis.sending.pause import pause_misconfigured
-from crisis.sending.record import Ended, give_back, record
+from crisis.sending.record import Ended, give_back
+
+__all__ = ["Desk", "Drain"]
 
 log = structlog.get_logger()
 
-BATCH = 500
 SLICE_SECONDS = 10.0
-FLUSH_SECONDS = 0.1  # how long an ended call may wait to be written down
-SPEAK_WITHIN = 30.0  # seconds after claiming; later it is given back, well before its lease runs out
 AWAY_SECONDS = 0.2  # a wait for the pace longer than this ends the slice: the account's row remembers
 MEMORY_SECONDS = 600.0  # an account that was quiet for so long has its whole burst again
+RENEW_SECONDS = 4.0  # several times within the account's lease
+LOOK_FIRST_SECONDS = 1.0  # what a quick look finds is what a follow-up hangs under; a slow look holds up nobody
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What a drain needs besides the account: where truth is kept and how this sender is called."""
-
-    database: Database
-    owner: str
-    unsubscribe_url: Callable[[uuid.UUID], str] | None = None
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+# A claimed delivery waiting to be said: urgency, number (so that equals stay in order), when it was claimed by both
+# clocks. The most urgent is at the top; one without a delivery, behind all others, says that nothing more comes.
+_Ready = tuple[float, int, float, datetime, Claimed | None]
 
 
 class Drain:
@@ -61,86 +51,152 @@ class Drain:
     ) -> None:
         self._desk, self._channel, self._account_id = desk, channel, account_id
         self._repeat_after = repeat_after
-        self._pace = Pace(pace, usual_burst(pace))
-        self._ready: asyncio.Queue[tuple[float, Claimed] | None] = asyncio.Queue()
-        self._ended: list[Ended] = []
+        self._pace, self._patience = Pace(pace, usual_burst(pace)), Patience()
+        self._ready: asyncio.PriorityQueue[_Ready] = asyncio.PriorityQueue()
+        self._turnstile = asyncio.Lock()  # one speaker at a time waits for the pace, with empty hands
+        self._well = asyncio.Event()  # the provider answers: all speakers may speak
         self._unspoken: list[Claimed] = []
+        self._air: dict[asyncio.Task[None], float] = {}  # who is in a call, and since when
+        self._cut: set[asyncio.Task[None]] = set()
         self._stop = False  # claim no more, say no more; finish what is in the air
-        self._streak = 0
         self._misconfigured: Misconfigured | None = None
-        self._spoken = 0
-        self._deadline = 0.0
-        self._speaking_over = False
+        self._count = self._spoken = 0
+        self._deadline, self._cut_at = 0.0, math.inf
+        self._renewed_at = 0.0
+        self._renewing: asyncio.Task[None] | None = None
 
-    def stop(self) -> None:
-        """Finish what is in the air and give the rest back. Returns at once."""
+    def stop(self, within: float = math.inf) -> None:
+        """Give back what is not said; calls still in the air after `within` seconds are cut off. Returns at once."""
         self._stop = True
+        self._cut_at = min(self._cut_at, time.monotonic() + within)
 
     async def run(self, seconds: float = SLICE_SECONDS) -> int:
         """Work until nothing is due, the slice is over, or the account must pause. Returns how many calls were made."""
         account = await asyncio.to_thread(self._take)
         if account is None:
             return 0
-        self._streak = account.busy_streak
-        now = self._desk.now()
+        self._patience = Patience(account.busy_streak)
         if account.free_at is not None:
             # Also when it lies in the past: then it says how much of the burst is left.
-            self._pace.free_at = time.monotonic() + (account.free_at - now).total_seconds()
-        self._deadline = time.monotonic() + seconds
+            ahead = (account.free_at - self._desk.now()).total_seconds()
+            if not self._patience.recovering:  # nothing but the pace: further ahead only when the clock was set back
+                ahead = min(ahead, 1.0 / self._pace.rate)
+            self._pace.free_at = time.monotonic() + ahead
+        self._renewed_at = time.monotonic()
+        self._deadline = self._renewed_at + seconds
+        finding = Finding(self._desk, self._channel, account, self._repeat_after)
         try:
             if self._pace.wait(time.monotonic()) <= AWAY_SECONDS:
-                await self._find_out(account)
-                await self._send_all(account)
+                await self._work(account, finding)
         finally:
-            await asyncio.shield(asyncio.to_thread(self._leave, account))
-        return self._spoken
+            await asyncio.shield(until_written(lambda: self._leave(account), f"leaving {account.key}"))
+        return self._spoken + finding.looked
+
+    async def _work(self, account: Account, finding: Finding) -> None:
+        notebook = Notebook(self._desk, account, self.stop)
+        look = asyncio.create_task(finding.run(notebook, self._going))
+        await asyncio.wait({look}, timeout=LOOK_FIRST_SECONDS)
+        if not self._patience.recovering:
+            self._well.set()
+        writing = asyncio.create_task(notebook.keep())
+        width = self._channel.facts.concurrency
+        speakers = [asyncio.create_task(self._speak(notebook, first=number == 0)) for number in range(width)]
+        try:
+            await self._claim_on()
+        finally:
+            self._well.set()
+            for _ in speakers:  # behind what is claimed: each is said, or given back
+                self._put(math.inf, 0.0, self._desk.now(), None)
+            await self._all_silent(speakers)
+            notebook.close()
+            await writing
+            if self._stop:
+                look.cancel()  # it only asks; somebody else asks again
+            await asyncio.wait({look})
+            if self._renewing is not None:
+                await self._renewing  # else it might take the account again after we have left it
 
     # -- claiming ----------------------------------------------------------------------------------------------
+
+    def _going(self) -> bool:
+        return not self._stop and time.monotonic() < self._deadline
+
+    def _put(self, urgency: float, at: float, wall: datetime, claimed: Claimed | None) -> None:
+        self._count += 1
+        self._ready.put_nowait((urgency, self._count, at, wall, claimed))
+
+    async def _claim_on(self) -> None:
+        while self._going():
+            # Little is held in memory, a second of what the pace allows: something urgent may come at any time.
+            room, held = min(BATCH, self._pace.room(time.monotonic())), self._ready.qsize()
+            if held * 2 <= room:
+                wall = self._desk.now()
+                batch = await asyncio.to_thread(self._claim, room - held)
+                at = time.monotonic()
+                for claimed in batch:
+                    self._put(claimed.priority, at, wall, claimed)
+                if not batch and self._ready.empty():
+                    return
+            self._tend()
+            await asyncio.sleep(0.005)
 
     def _take(self) -> Account | None:
         with self._desk.database.writing() as session:
             return take_account(session, self._account_id, self._desk.owner, self._desk.now())
 
-    def _claim(self, limit: int) -> list[Claimed]:
+    def _claim(self, limit: int) -> Sequence[Claimed]:
         with self._desk.database.writing() as session:
             now = self._desk.now()
-            if take_account(session, self._account_id, self._desk.owner, now) is None:
-                return []
-            return claim(session, self._account_id, limit, now, self._desk.unsubscribe_url)
+            account = take_account(session, self._account_id, self._desk.owner, now)
+            if account is None:
+                self._stop = True
+                return ()
+            self._renewed_at = time.monotonic()
+            batch = claim(session, self._account_id, limit, now, self._desk.unsubscribe_url)
+        journal.claimed(account.key, batch, now, self._desk.now())
+        return batch
 
-    async def _send_all(self, account: Account) -> None:
-        width = self._channel.facts.concurrency
-        speakers = [asyncio.create_task(self._speak()) for _ in range(width)]
-        writing = asyncio.create_task(self._write_down(account))
+    # -- while calls are in the air ------------------------------------------------------------------------------
+
+    def _tend(self) -> None:
+        """Keep the account's lease while we speak for it, and cut off what takes too long."""
+        now = time.monotonic()
+        if now - self._renewed_at > RENEW_SECONDS:
+            self._renewed_at = now
+            self._renewing = asyncio.create_task(self._renew())
+        for task, since in list(self._air.items()):
+            if now - since > LONGEST_CALL or now > self._cut_at:
+                del self._air[task]
+                self._cut.add(task)
+                task.cancel()
+
+    async def _renew(self) -> None:
         try:
-            # Little is held in memory: a second of the account's pace, so that a stop leaves little to say.
-            hold = max(width, min(BATCH, round(self._pace.rate)))
-            while not self._stop and time.monotonic() < self._deadline:
-                if self._ready.qsize() * 2 <= hold:
-                    batch = await asyncio.to_thread(self._claim, hold - self._ready.qsize())
-                    for item in batch:
-                        self._ready.put_nowait((time.monotonic(), item))
-                    if not batch and self._ready.empty():
-                        break
-                await asyncio.sleep(0.005)
-        finally:
-            for _ in range(width):
-                self._ready.put_nowait(None)  # behind what is claimed: each is said, or given back by its turn
-            await asyncio.gather(*speakers)
-            self._speaking_over = True
-            await writing
+            mine = await asyncio.to_thread(self._take)
+        except Exception as error:  # noqa: BLE001 - the database is away, so nobody else can take the account either
+            log.warning("lease.not_renewed", error=type(error).__name__)
+        else:
+            if mine is None:  # paused by a person, or taken over because we were thought dead
+                self._stop = True
 
+    async def _all_silent(self, speakers: Sequence[asyncio.Task[None]]) -> None:
+        pending = set(speakers)
+        while pending:
+            _, pending = await asyncio.wait(pending, timeout=0.1)
+            self._tend()
 
     # -- sending -----------------------------------------------------------------------------------------------
 
-    async def _speak(self) -> None:
-        while (item := await self._ready.get()) is not None:
-            claimed_at, claimed = item
-            if not await self._turn(claimed_at):
-                self._unspoken.append(claimed)
-                continue
+    async def _speak(self, notebook: Notebook, *, first: bool) -> None:
+        if not first:
+            await self._well.wait()
+        me = asyncio.current_task()
+        assert me is not None  # noqa: S101 - we are in one
+        while (claimed := await self._next()) is not None:
             started_at = self._desk.now()
-            result = await self._call(claimed)
+            self._air[me] = time.monotonic()
+            result = await self._call(claimed, me)
+            self._air.pop(me, None)
             self._spoken += 1
             self._heed(result)
             ended_at = self._desk.now()
@@ -151,80 +207,57 @@ class Drain:
                 attempt=claimed.attempt,
                 first_attempt_at=claimed.first_attempt_at,
             )
-            self._ended.append(Ended(claimed, what, started_at, ended_at))
+            notebook.add(Ended(claimed, what, started_at, ended_at))
 
-    async def _turn(self, claimed_at: float) -> bool:
-        """Wait for the account's pace. False when this one should not be said now after all."""
-        while not self._stop:
+    async def _next(self) -> Claimed | None:
+        """The most urgent one there is when the account's next turn has come; None when nothing more comes."""
+        while (claimed := (item := await self._ready.get())[4]) is not None:
             now = time.monotonic()
-            if now - claimed_at > SPEAK_WITHIN:
-                return False
-            wait = self._pace.wait(now)
-            if wait <= 0:
+            if self._stop or self._too_late(item, now):
+                self._unspoken.append(claimed)
+                continue
+            if self._pace.wait(now) <= 0:
                 self._pace.take(now)
-                return True
-            if now + wait > self._deadline:  # the slice is over before its turn: the account's row remembers
-                return False
-            await asyncio.sleep(wait)
-        return False
+                return claimed
+            self._ready.put_nowait(item)  # not with it in hand: something more urgent may come before the turn does
+            async with self._turnstile:
+                wait = self._pace.wait(time.monotonic())
+                if time.monotonic() + wait > self._deadline:  # the account's row remembers
+                    self._stop = True
+                elif wait > 0:
+                    await asyncio.sleep(min(wait, AWAY_SECONDS))  # and listen in between whether to stop
+        return None
 
-    async def _call(self, claimed: Claimed) -> Accepted | SendError:
+    def _too_late(self, item: _Ready, now: float) -> bool:
+        """Was it claimed so long ago that others may soon think it lost? By both clocks: a machine may have slept."""
+        _, _, at, wall, _ = item
+        return now - at > SPEAK_WITHIN or (self._desk.now() - wall).total_seconds() > SPEAK_WITHIN
+
+    async def _call(self, claimed: Claimed, me: asyncio.Task[None]) -> Accepted | SendError:
         try:
             return await self._channel.send(claimed.out)
         except SendError as error:
             return error
+        except asyncio.CancelledError:
+            if me not in self._cut:
+                raise
+            self._cut.remove(me)
+            me.uncancel()
+            return Uncertain("the call was cut off before an answer came", code="cut_off")
         except Exception as error:  # a defect of the adapter must not lose a delivery: it may have left
             log.exception("channel.defect", channel=self._channel.facts.name, delivery=claimed.out.delivery_id)
             return Uncertain(f"defect in the {self._channel.facts.name} adapter: {type(error).__name__}", code="defect")
 
     def _heed(self, result: Accepted | SendError) -> None:
         """What an answer says about the account, not only about this delivery."""
-        now = time.monotonic()
-        match result:
-            case Busy():
-                self._streak += 1
-                asked = result.retry_after
-                self._pace.hold(now + (asked if asked is not None else outcomes.growing_pause(self._streak)))
-                self._stop = True
-            case Unreachable():
-                self._streak += 1
-                if self._streak >= outcomes.QUIET_STREAK:
-                    self._pace.hold(now + outcomes.growing_pause(self._streak - outcomes.QUIET_STREAK + 1))
-                    self._stop = True
-            case Misconfigured():
-                self._misconfigured = result
-                self._stop = True
-            case _:
-                self._streak = 0
-
-    # -- recording ---------------------------------------------------------------------------------------------
-
-    async def _write_down(self, account: Account) -> None:
-        while not (self._speaking_over and not self._ended):
-            if self._ended:
-                batch, self._ended = self._ended[:BATCH], self._ended[BATCH:]
-                await self._persist(account, batch)
-            elif not self._speaking_over:
-                await asyncio.sleep(FLUSH_SECONDS if self._spoken > BATCH else 0.01)
-
-    async def _persist(self, account: Account, batch: Sequence[Ended]) -> None:
-        """Write until it is written: these calls were made, and nothing else remembers it."""
-        tries = 0
-        while True:
-            try:
-                await asyncio.to_thread(self._record, account, batch)
-            except Exception:  # any database trouble: locked, restarted, disk full; the lease bounds how long we try
-                tries += 1
-                log.exception("record.failed", account=account.key, deliveries=len(batch), tries=tries)
-                if tries >= 30:
-                    raise
-                await asyncio.sleep(min(2.0, 0.1 * 2**tries))
-            else:
-                return
-
-    def _record(self, account: Account, batch: Sequence[Ended]) -> None:
-        with self._desk.database.writing() as session:
-            record(session, account, batch)
+        if isinstance(result, Misconfigured):
+            self._misconfigured, self._stop = result, True
+        quiet = self._patience.heed(result)
+        if quiet is not None:
+            self._pace.hold(time.monotonic() + quiet)
+            self._stop = True
+        if not self._patience.recovering:
+            self._well.set()
 
     def _leave(self, account: Account) -> None:
         with self._desk.database.writing() as session:
@@ -234,38 +267,4 @@ class Drain:
                 pause_misconfigured(session, account, self._misconfigured.say, now)
             ahead = self._pace.free_at - time.monotonic()
             free_at = now + timedelta(seconds=ahead) if ahead > -MEMORY_SECONDS else None
-            leave_account(session, account.id, self._desk.owner, free_at, self._streak)
-
-    # -- finding out -------------------------------------------------------------------------------------------
-
-    async def _find_out(self, account: Account) -> None:
-        """Look up what is uncertain, before anything new is said."""
-        channel = self._channel
-        items = await asyncio.to_thread(self._claim_uncertain)
-        ended = []
-        for item in items:
-            started_at = self._desk.now()
-            result: Accepted | SendError | None = None
-            if isinstance(channel, LooksUp):
-                try:
-                    result = await channel.find(item.out)
-                except SendError as error:
-                    result = error
-                except Exception as error:  # a defect here must not stop the sending of everything else
-                    log.exception("find.defect", channel=channel.facts.name, delivery=item.out.delivery_id)
-                    result = Unreachable(f"defect in look-up: {type(error).__name__}", code="defect")
-            what = outcomes.after_look(
-                result,
-                facts=channel.facts,
-                can_look=isinstance(channel, LooksUp),
-                now=self._desk.now(),
-                looks=item.looks,
-                repeat_after=self._repeat_after,
-            )
-            ended.append(Ended(item, what, started_at, self._desk.now(), kind=f"look{item.looks}"))
-        if ended:
-            await self._persist(account, ended)
-
-    def _claim_uncertain(self) -> list[Claimed]:
-        with self._desk.database.writing() as session:
-            return claim_uncertain(session, self._account_id, 50, self._desk.now())
+            leave_account(session, account.id, self._desk.owner, free_at, self._patience.streak)

@@ -12,12 +12,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, and_, case, func, literal_column, null, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
 from crisis.models import Account, Attempt, Broadcast, Delivery, Heartbeat, Tally, Unit
+from crisis.sending import order
 from crisis.states import OPEN, BroadcastState, DeliveryState, Mode, Outcome
 
 DAY = timedelta(days=1)
@@ -128,15 +142,17 @@ def oldest_due(session: Session, now: datetime) -> Mapping[uuid.UUID, datetime]:
         .distinct()
         .subquery()
     )
+    steps = union_all(*(select(literal(step).label("step")) for step in order.STEPS)).subquery()
     oldest = (
         select(Delivery.due_at)
-        .where(Delivery.account_id == pairs.c.account_id, Delivery.priority == pairs.c.priority, _QUEUED)
+        .where(Delivery.account_id == pairs.c.account_id, Delivery.priority == pairs.c.priority + steps.c.step, _QUEUED)
         .order_by(Delivery.due_at)
         .limit(1)
+        .correlate(pairs, steps)
         .scalar_subquery()
     )
     found: dict[uuid.UUID, datetime] = {}
-    for account_id, due_at in session.execute(select(pairs.c.account_id, oldest)):
+    for account_id, due_at in session.execute(select(pairs.c.account_id, oldest).select_from(pairs.join(steps, true()))):
         if due_at is not None and due_at <= now:
             found[account_id] = min(due_at, found.get(account_id, due_at))
     return found
@@ -149,7 +165,7 @@ def waiting_for_a_person(session: Session) -> Mapping[uuid.UUID, int]:
         .where(_UNCERTAIN, Delivery.due_at.is_(None))
         .group_by(Delivery.account_id)
     )
-    return {account_id: count for account_id, count in rows}
+    return dict(rows.all())
 
 
 def broadcasts(session: Session) -> Mapping[tuple[Mode, BroadcastState], int]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import structlog
 
 from crisis.models import Account
+from crisis.sending import journal
 from crisis.sending.desk import Desk, until_written
 from crisis.sending.record import Ended, record
 
@@ -62,6 +63,7 @@ class Notebook:
     def _record(self, batch: Sequence[Ended]) -> None:
         with self._desk.database.writing() as session:
             record(session, self._account, batch)
+        journal.written(self._account.key, batch)
 
 
 def _without_words(item: Ended) -> Ended:

@@ -28,7 +28,6 @@ LOOKS_AFTER = (5.0, 15.0, 60.0)  # seconds before each look for an uncertain one
 REPEAT_AFTER = timedelta(
     minutes=10
 )  # a private one we can't look up is repeated after this, unless the account says else
-QUIET_STREAK = 5  # this many in a row that never left us: it is the provider, not the delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ class Next:
     code: str = ""
     say: str = ""
     opted_out: bool = False
+    may_have_left: bool = False  # queued again although nobody knows; see `record`
 
 
 def growing_pause(times: int, luck: random.Random | None = None) -> float:
@@ -64,7 +64,8 @@ def after_send(
             return _end(DeliveryState.FAILED, Outcome.REJECTED, result)
         case Busy():
             pause = result.retry_after if result.retry_after is not None else growing_pause(attempt)
-            return _again(Outcome.BUSY, result, now + timedelta(seconds=pause))
+            # The account waits as long as was asked for; the delivery never longer than a pause of our own.
+            return _again(Outcome.BUSY, result, now + timedelta(seconds=min(pause, LONGEST_PAUSE)))
         case Misconfigured():
             return _again(Outcome.MISCONFIGURED, result, now)
         case Unreachable():
@@ -101,7 +102,7 @@ def after_look(
         case SendError():
             return _look_again(Outcome.UNREACHABLE, now + timedelta(seconds=growing_pause(looks + 2)), result.say)
         case None if facts.repeat_safe:
-            return Next(DeliveryState.QUEUED, Outcome.UNCERTAIN, due_at=now, say="safe to repeat")
+            return Next(DeliveryState.QUEUED, Outcome.UNCERTAIN, due_at=now, say="safe to repeat", may_have_left=True)
         case None if can_look and looks < len(LOOKS_AFTER):
             say = "not found at the provider yet"
             return _look_again(Outcome.UNCERTAIN, now + timedelta(seconds=LOOKS_AFTER[looks]), say)
@@ -115,7 +116,7 @@ def after_look(
             return _look_again(Outcome.UNCERTAIN, now + wait, say)
         case None:
             say = "repeated: missing it is worse than getting it twice"
-            return Next(DeliveryState.QUEUED, Outcome.UNCERTAIN, due_at=now, say=say)
+            return Next(DeliveryState.QUEUED, Outcome.UNCERTAIN, due_at=now, say=say, may_have_left=True)
 
 
 def _end(state: DeliveryState, outcome: Outcome, error: SendError, *, opted_out: bool = False) -> Next:

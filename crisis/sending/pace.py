@@ -23,10 +23,15 @@ class Pace:
 
     def take(self, now: float) -> None:
         """One message leaves now."""
-        interval = 1.0 / self.rate
-        # An idle account has saved up at most `burst` messages.
-        even = max(self.free_at, now - (self.burst - 1) * interval)
-        self.free_at = even + interval
+        self.free_at = self._even(now) + 1.0 / self.rate
+
+    def room(self, now: float, seconds: float = 1.0) -> int:
+        """How many may leave within `seconds`; one at least."""
+        return max(1, int((now + seconds - self._even(now)) * self.rate) + 1)
+
+    def _even(self, now: float) -> float:
+        """Where an even flow stands: an idle account has saved up at most `burst` messages."""
+        return max(self.free_at, now - (self.burst - 1) / self.rate)
 
     def hold(self, until: float) -> None:
         """Nothing before `until`: the provider asked for a pause. What was saved up is lost."""

@@ -48,7 +48,8 @@ def due_for_check(session: Session, account_ids: list[uuid.UUID], now: datetime)
     due = session.scalars(
         select(Account.id).where(
             Account.id.in_(account_ids),
-            or_(Account.checked_at.is_(None), Account.checked_at < now - CHECK_EVERY),
+            # In the future: the clock was set back since.
+            or_(Account.checked_at.is_(None), Account.checked_at < now - CHECK_EVERY, Account.checked_at > now),
         )
     ).all()
     session.execute(update(Account).where(Account.id.in_(due)).values(checked_at=now))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from crisis.actor import Actor
 from crisis.db import rows_changed
 from crisis.models import Account, Broadcast, Delivery, utcnow
 from crisis.queues import wake
+from crisis.sending.claim import overtaken
 from crisis.sending.tally import Moves
 from crisis.states import BroadcastState, DeliveryState, NotAllowed, Role
 
@@ -27,17 +29,37 @@ def send_again(session: Session, actor: Actor, delivery: Delivery) -> None:
 
 
 def _decide(session: Session, actor: Actor, delivery: Delivery, new: DeliveryState, act: str, say: str) -> None:
-    if delivery.state is not DeliveryState.UNCERTAIN:
-        raise NotAllowed("it is no longer uncertain; look again")
     broadcast = _broadcast(session, delivery.broadcast_id)
     actor.demand(Role.OFFICER, broadcast.unit_id)
+    now = utcnow()
+    if new is DeliveryState.QUEUED:
+        _may_be_said_again(session, broadcast, delivery, now)
+    # A receipt or a look may settle it in the same moment: only one of us may move it.
+    mine = rows_changed(
+        session,
+        update(Delivery)
+        .where(Delivery.id == delivery.id, Delivery.state == DeliveryState.UNCERTAIN)
+        .values(state=new, say=say, due_at=now, looks=0, changed_at=now)
+        .execution_options(synchronize_session="fetch"),
+    )
+    if not mine:
+        raise NotAllowed("it is no longer uncertain; look again")
     moves = Moves()
-    moves.move(delivery.broadcast_id, delivery.account_id, delivery.state, new)
-    delivery.state, delivery.say, delivery.due_at, delivery.changed_at = new, say, utcnow(), utcnow()
+    moves.move(delivery.broadcast_id, delivery.account_id, DeliveryState.UNCERTAIN, new)
     moves.write(session)
     if new is DeliveryState.QUEUED:
         wake(session, broadcast.mode, [delivery.account_id])
     audit.record(session, actor, act, f"delivery:{delivery.id}", unit_id=broadcast.unit_id)
+
+
+def _may_be_said_again(session: Session, broadcast: Broadcast, delivery: Delivery, now: datetime) -> None:
+    """Refuse what would wait in the queue for ever, or come after what replaced it."""
+    if broadcast.state is not BroadcastState.RELEASED:
+        raise NotAllowed("the broadcast was stopped; release a new one")
+    if broadcast.expires_at is not None and broadcast.expires_at <= now:
+        raise NotAllowed("the broadcast is too old to be sent; release a new one")
+    if session.scalar(select(Delivery.id).where(Delivery.id == delivery.id, overtaken())):
+        raise NotAllowed("what follows it has left already; release a correction instead")
 
 
 def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: Account) -> int:

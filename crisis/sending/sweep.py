@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from crisis.db import rows_changed
-from crisis.models import Account, Attempt, Broadcast, Delivery, Tally
-from crisis.sending.record import attempt_lost
+from crisis.models import Account, Broadcast, Delivery, Tally
+from crisis.sending.claim import ACCOUNT_LEASE, CLOCK_DOUBT, DELIVERY_LEASE, due, ran_out
+from crisis.sending.record import attempt_lost, keep_attempts
 from crisis.sending.tally import Moves
 from crisis.states import OPEN, BroadcastState, DeliveryState, Mode
 
@@ -25,7 +26,10 @@ def lost_claims(session: Session, now: datetime) -> int:
     """Deliveries whose sender went away in the call become uncertain: it may have spoken. Returns how many."""
     rows = session.execute(
         select(Delivery)
-        .where(literal_column("delivery.state") == literal_column("'sending'"), Delivery.lease_until < now)
+        .where(
+            literal_column("delivery.state") == literal_column("'sending'"),
+            ran_out(Delivery.lease_until, DELIVERY_LEASE, now),  # type: ignore[arg-type]
+        )
         .limit(CHUNK)
         .with_for_update(skip_locked=True)
     ).scalars()
@@ -37,7 +41,8 @@ def lost_claims(session: Session, now: datetime) -> int:
         row.code, row.say, row.changed_at = "lost", "the sender went away during the call", now
         accounts.add(row.account_id)
     if attempts:
-        session.execute(insert(Attempt), attempts)
+        session.flush()
+        keep_attempts(session, attempts)
         moves.write(session)
     return len(attempts)
 
@@ -48,6 +53,19 @@ def too_old(session: Session, now: datetime) -> int:
         select(Broadcast.id).where(Broadcast.state == BroadcastState.RELEASED, Broadcast.expires_at <= now)
     ).all()
     return end_queued(session, expired, DeliveryState.EXPIRED, "too old when its turn came", now)
+
+
+def left_behind(session: Session, now: datetime) -> int:
+    """What came back to the queue after its broadcast was stopped is cancelled like the rest. Returns how many."""
+    waiting = exists().where(
+        Tally.broadcast_id == Broadcast.id, Tally.state == DeliveryState.QUEUED, Tally.count > 0
+    )
+    stopped = session.execute(
+        select(Broadcast.id, Broadcast.stop_reason).where(Broadcast.state == BroadcastState.STOPPED, waiting)
+    ).all()
+    return sum(
+        end_queued(session, [row.id], DeliveryState.CANCELLED, row.stop_reason or "stopped", now) for row in stopped
+    )
 
 
 def end_queued(
@@ -90,23 +108,25 @@ def idle_with_work(
     session: Session, mode: Mode, now: datetime, *, overdue: timedelta = timedelta(0)
 ) -> list[uuid.UUID]:
     """Accounts of `mode` that have something due since `overdue`, may speak, and that nobody is draining."""
-    due = exists().where(
+    work = exists().where(
         Delivery.account_id == Account.id,
         or_(
             literal_column("delivery.state") == literal_column("'queued'"),
             literal_column("delivery.state") == literal_column("'uncertain'"),
         ),
-        Delivery.due_at <= now - overdue,
+        due(now - overdue),
     )
+    # Without trouble an account waits for its own pace only, which is seconds: more was set by a wrong clock.
+    disbelieved = and_(Account.busy_streak == 0, Account.free_at > now + CLOCK_DOUBT)
     return list(
         session.scalars(
             select(Account.id).where(
                 Account.mode == mode,
                 Account.active,
                 Account.paused_reason.is_(None),
-                or_(Account.free_at.is_(None), Account.free_at <= now),
-                or_(Account.lease_until.is_(None), Account.lease_until < now),
-                due,
+                or_(Account.free_at.is_(None), Account.free_at <= now, disbelieved),
+                or_(Account.lease_until.is_(None), ran_out(Account.lease_until, ACCOUNT_LEASE, now)),  # type: ignore[arg-type]
+                work,
             )
         )
     )

@@ -9,6 +9,7 @@ from tests.broadcasts.scene import Scene, a_scene
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with a_scene(tmp_path) as made:
+def scene(tmp_path: Path, database_url: str) -> Iterator[Scene]:
+    """Once on each kind of database."""
+    with a_scene(tmp_path, database_url) as made:
         yield made

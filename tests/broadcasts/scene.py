@@ -44,7 +44,7 @@ PUBLIC_URL = "https://crisis.example.org"
 TOKEN = "a token for tests only"  # what the pretend Twilio signs with
 
 
-def _settings(folder: Path) -> Settings:
+def _settings(folder: Path, database_url: str) -> Settings:
     secret = folder / "secret"
     secret.write_text(TOKEN)
     ref = SecretRef(file=secret)
@@ -67,6 +67,7 @@ def _settings(folder: Path) -> Settings:
     return Settings(
         data_dir=folder / "var",
         playbooks_dir=folder / "playbooks",
+        database_url=database_url,
         console=ConsoleSettings(secret_key=ref, public_url=PUBLIC_URL),
         units=(
             UnitSettings(key="ous", name="Oslo sykehus", kind="hospital"),
@@ -218,13 +219,13 @@ class Scene:
 
 
 @contextmanager
-def a_scene(folder: Path) -> Iterator[Scene]:
+def a_scene(folder: Path, database_url: str = "") -> Iterator[Scene]:
     """Kari is officer, Anne approver, Per officer and approver, Vidar viewer; Dag is officer of another unit."""
-    settings = _settings(folder)
+    settings = _settings(folder, database_url)
     (folder / "playbooks").mkdir()
     for name in ("mass-casualty", "it-outage"):
         shutil.copy(PLAYBOOKS / f"{name}.toml", folder / "playbooks")
-    made = Database(f"sqlite:///{settings.data_dir / 'crisis.db'}")
+    made = Database(database_url or f"sqlite:///{settings.data_dir / 'crisis.db'}")
     Base.metadata.create_all(made.engine)
     made.close()
     runtime = start(settings)

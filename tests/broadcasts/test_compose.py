@@ -38,7 +38,9 @@ def test_loosely_fills_what_is_known_once() -> None:
 
 def _composed(scene: Scene, mode: Mode = Mode.LIVE, slots: dict[str, str] | None = None, **more: object) -> Composed:
     incident = scene.incident(mode)
-    row = Broadcast(message="initial", mode=mode, incident_id=incident, edits={}, slots=SLOTS if slots is None else slots)
+    row = Broadcast(
+        message="initial", mode=mode, incident_id=incident, edits={}, slots=SLOTS if slots is None else slots
+    )
     for name, value in more.items():
         setattr(row, name, value)
     return compose(scene.settings, scene.playbook, row, "ous", CHANNELS, scene.now)

@@ -36,7 +36,13 @@ def test_a_shared_phone_rings_once_and_stop_is_heard(scene: Scene) -> None:
     draft = scene.drafted(scene.incident())
     with scene.runtime.database.writing() as session:
         group = session.scalars(select(Group).where(Group.key == "staff")).one()
-        shared = session.scalars(select(Destination).where(Destination.medium == "phone").join(Person).join(Person.groups).where(Group.key == "staff")).first()
+        shared = session.scalars(
+            select(Destination)
+            .where(Destination.medium == "phone")
+            .join(Person)
+            .join(Person.groups)
+            .where(Group.key == "staff")
+        ).first()
         assert shared is not None
         partner = Person(unit_id=group.unit_id, reference="partner", name="Partner")
         partner.destinations = [Destination(medium="phone", address=shared.address)]

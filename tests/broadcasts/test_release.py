@@ -152,7 +152,11 @@ def test_breaking_the_glass(scene: Scene) -> None:
     assert scene.release(made, break_glass="Nobody answers") == 18
     with scene.runtime.database.reading() as session:
         acts = [row.act for row in session.scalars(select(AuditRow).where(AuditRow.subject == f"broadcast:{made}"))]
-        told = session.scalars(select(Delivery).join(Broadcast, Broadcast.id == Delivery.broadcast_id).where(Broadcast.purpose == Purpose.NOTICE)).all()
+        told = session.scalars(
+            select(Delivery)
+            .join(Broadcast, Broadcast.id == Delivery.broadcast_id)
+            .where(Broadcast.purpose == Purpose.NOTICE)
+        ).all()
         assert acts[-1] == "broadcast.glass_broken"
         assert {row.address for row in told} == {"+4790000002", "+4790000003"}
         assert all(row.mode is Mode.LIVE for row in told)
@@ -208,7 +212,11 @@ def test_the_boards_name_changes_with_what_it_shows(scene: Scene) -> None:
     scene.sign_off()
     made = scene.released(scene.incident())
     names = []
-    for step in (lambda: None, lambda: scene.deliver("sms-live", most=1), lambda: scene.deliver("x-live", state=DeliveryState.UNCERTAIN)):
+    for step in (
+        lambda: None,
+        lambda: scene.deliver("sms-live", most=1),
+        lambda: scene.deliver("x-live", state=DeliveryState.UNCERTAIN),
+    ):
         step()
         with scene.runtime.database.reading() as session:
             names += [board.board(session, session.get_one(Broadcast, made)).version for _ in range(2)]
@@ -221,10 +229,12 @@ def test_a_notice_that_cannot_arrive_keeps_no_incident_open(scene: Scene) -> Non
         incident = session.get_one(Incident, session.get_one(Broadcast, made).incident_id)
         incidents.close_incident(session, scene.actor("kari"), incident)
         assert incident.closed_at is not None
-    with scene.runtime.database.writing() as session, pytest.raises(NotAllowed, match="incident is closed"):
+    with scene.runtime.database.writing() as session:
         row = session.get_one(Broadcast, made)
         submit.withdraw(session, scene.actor("kari"), row)
-        submit.submit(session, scene.actor("kari"), row, scene.settings, scene.playbook, scene.now)
+        parts = (session, scene.actor("kari"), row, scene.settings, scene.playbook, scene.now)
+        with pytest.raises(NotAllowed, match="incident is closed"):
+            submit.submit(*parts)
 
 
 def test_a_test_goes_only_to_oneself_and_needs_an_address(scene: Scene) -> None:
@@ -236,9 +246,17 @@ def test_a_test_goes_only_to_oneself_and_needs_an_address(scene: Scene) -> None:
         )
     assert [(row.address, row.mode) for row in scene.deliveries(test.id)] == [("+4790000001", Mode.DRILL)]
     scene.user("ola", Role.OFFICER)
-    with scene.runtime.database.writing() as session, pytest.raises(NotAllowed, match="no phone or mailbox"):
-        row = session.get_one(Broadcast, made)
-        self_test.send_to_myself(session, scene.actor("ola"), row, scene.settings, scene.playbook, scene.now)
+    with scene.runtime.database.writing() as session:
+        parts = (
+            session,
+            scene.actor("ola"),
+            session.get_one(Broadcast, made),
+            scene.settings,
+            scene.playbook,
+            scene.now,
+        )
+        with pytest.raises(NotAllowed, match="no phone or mailbox"):
+            self_test.send_to_myself(*parts)
 
 
 def test_only_people_with_the_role_are_told(scene: Scene) -> None:
@@ -246,3 +264,21 @@ def test_only_people_with_the_role_are_told(scene: Scene) -> None:
         told = notice.users_with(session, scene.units["ous"], Role.APPROVER, but=scene.users["per"])
         assert [user.login for user in told] == ["anne"]
         assert isinstance(told[0], User)
+
+
+def test_lights(scene: Scene) -> None:
+    scene.sign_off()
+    made = scene.released(scene.incident())
+    scene.deliver("sms-live")
+    scene.deliver("x-live", state=DeliveryState.UNCERTAIN)
+    scene.deliver("page-live", state=DeliveryState.FAILED)
+
+    def lights() -> dict[str, str]:
+        with scene.runtime.database.reading() as session:
+            seen = board.board(session, session.get_one(Broadcast, made))
+            return {row.account.channel: row.light for row in seen.accounts}
+
+    assert lights() == {"sms": "green", "x": "yellow", "page": "red", "email": "moving"}
+    with scene.runtime.database.writing() as session:
+        release.stop(session, scene.actor("kari"), session.get_one(Broadcast, made), "", datetime.now(UTC))
+    assert lights()["email"] == "grey"

@@ -59,8 +59,8 @@ class Night:
 
 
 @contextmanager
-def a_night(folder: Path) -> Iterator[Night]:
-    with a_scene(folder) as scene:
+def a_night(folder: Path, database_url: str = "") -> Iterator[Night]:
+    with a_scene(folder, database_url) as scene:
         app = create_app(scene.runtime)
         app.jinja_env.undefined = StrictUndefined
         yield Night(scene, app)

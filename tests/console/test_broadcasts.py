@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -253,3 +254,20 @@ def test_another_modes_account_is_refused(night: Night, kari: Browser) -> None:
     path = _draft(night, Mode.DRILL)
     html = _save(kari, path, account=["sms-live"])
     assert "this incident has no account sms-live" in html
+
+
+def test_two_presses_in_the_same_moment_release_once(tmp_path: Path, database_url: str) -> None:
+    with a_night(tmp_path, database_url) as night:
+        night.scene.sign_off()
+        path = _draft(night)
+        page, form = f"{path}/release", {"read": "yes"}
+        browsers = [night.browser("kari") for _ in range(4)]
+        html = browsers[0].get(page).text
+        for name in ("digest", "read_at"):
+            form[name] = html.split(f'name="{name}" value="')[1].split('"')[0]
+        tokens = [browser.get(page).text.split('name="csrf_token" value="')[1].split('"')[0] for browser in browsers]
+        with ThreadPoolExecutor(4) as pool:
+            send = lambda browser, token: browser.client.post(page, data={**form, "csrf_token": token})  # noqa: E731
+            answers = list(pool.map(send, browsers, tokens))
+        assert {answer.location for answer in answers} == {f"{path}/board"}
+        assert len(night.scene.deliveries(_id(path))) == 18

@@ -139,6 +139,22 @@ def test_what_people_say_is_listed_and_counted(night: Night) -> None:
     assert "(2)" in night.browser("vidar").get(f"/incidents/{incident}/heard").text
 
 
+def test_what_is_said_next_goes_to_those_who_got_the_first(night: Night) -> None:
+    scene, kari = night.scene, night.browser("kari")
+    scene.sign_off()
+    incident = scene.incident()
+    html = kari.get(f"/incidents/{incident}").text
+    assert "Send the first message" in html
+    assert "Something else has been said already" in html
+    broadcast = scene.released(incident)
+    html = kari.get(f"/incidents/{incident}").text
+    assert "To exactly those who got: Many injured at Oslo S" in html
+    assert "People would get it twice." in html  # the first message is folded away
+    location = kari.send(f"/incidents/{incident}", f"/broadcasts/{broadcast}/follow", message="correction").location
+    assert scene.broadcast(uuid.UUID(location.split("/")[2])).follows_id == broadcast
+    assert f'action="/broadcasts/{broadcast}/follow"' in html
+
+
 def test_closing_waits_until_everything_has_left(night: Night) -> None:
     scene, kari = night.scene, night.browser("kari")
     scene.sign_off()

@@ -62,7 +62,7 @@ def free_port() -> int:
         return port
 
 
-def eventually(check: Callable[[], Any], within: float = 20.0, every: float = 0.05) -> Any:
+def eventually(check: Callable[[], Any], within: float = 60.0, every: float = 0.05) -> Any:
     """What `check` gives once it is true. Fails with its last answer when that takes too long."""
     deadline = time.monotonic() + within
     while True:
@@ -177,6 +177,7 @@ class Town:
         channels: tuple[str, ...] = ("page", "x", "sms", "email"),
         follows: uuid.UUID | None = None,
         slots: dict[str, str] = SLOTS,
+        audiences: tuple[str, ...] = ("staff",),
     ) -> uuid.UUID:
         """Draft and release a message, as the console does. Returns the broadcast's id."""
         playbook = self.runtime.playbooks.shelf().playbooks["mass-casualty"]
@@ -187,7 +188,7 @@ class Town:
                 broadcast = draft.start(session, actor, incident, playbook, message)
                 accounts = [one.key for one in draft.usable_accounts(session, incident) if one.channel in channels]
                 draft.change(
-                    session, actor, broadcast, incident, playbook, slots=slots, accounts=accounts, audiences=["staff"]
+                    session, actor, broadcast, incident, playbook, slots=slots, accounts=accounts, audiences=[*audiences]
                 )
             else:
                 original = session.get_one(Broadcast, follows)
@@ -223,16 +224,13 @@ class Town:
                 {state.value: int(count) for state, count in session.execute(asked.group_by(Tally.state)) if count}
             )
 
-    def settled(self, broadcast_id: uuid.UUID, within: float = 30.0, channel: str = "") -> Counter[str]:
+    def settled(self, broadcast_id: uuid.UUID, within: float = 90.0, channel: str = "") -> Counter[str]:
         """The states once nothing is queued, in the air or uncertain."""
 
         def done() -> Counter[str] | None:
-            states = self.states(broadcast_id, channel)
-            # Texts are settled when their receipts have come.
-            open_still = {"queued", "sending", "uncertain"} & set(states) or "accepted" in self.states(
-                broadcast_id, "sms"
-            )
-            return None if open_still else states
+            # Texts are settled when their receipts have come. Asked first: what comes in between is in the second answer.
+            texts, states = self.states(broadcast_id, "sms"), self.states(broadcast_id, channel)
+            return None if {"queued", "sending", "uncertain"} & set(states) or "accepted" in texts else states
 
         found: Counter[str] = eventually(done, within)
         return found
@@ -251,6 +249,38 @@ class Town:
         """How far the listener has read an account."""
         with self.runtime.database.reading() as session:
             return session.scalars(select(Account.cursor).where(Account.key == key)).one()
+
+    def found_out(self, *broadcasts: uuid.UUID, within: float = 90.0) -> Counter[str]:
+        """The states of these broadcasts once nothing is left that mends itself; look-ups and leases are hurried on."""
+
+        def done() -> Counter[str] | None:
+            self.hurry()
+            states = sum((self.states(one) for one in broadcasts), Counter[str]())
+            with self.runtime.database.reading() as session:
+                waiting = session.scalar(
+                    select(func.count())
+                    .select_from(Delivery)
+                    .where(Delivery.broadcast_id.in_(broadcasts), Delivery.state == DeliveryState.UNCERTAIN)
+                    .where(Delivery.due_at.is_not(None))
+                )
+            return None if {"queued", "sending"} & set(states) or waiting else states
+
+        found: Counter[str] = eventually(done, within, every=0.25)
+        return found
+
+    def settled_soon(self, broadcast_id: uuid.UUID) -> Counter[str]:
+        """The states once everything was taken, which may take seconds but not a minute."""
+
+        def done() -> Counter[str] | None:
+            states = self.states(broadcast_id)
+            return None if {"queued", "sending"} & set(states) else states
+
+        found: Counter[str] = eventually(done, within=12)
+        return found
+
+    def account_ids(self) -> list[uuid.UUID]:
+        with self.runtime.database.reading() as session:
+            return list(session.scalars(select(Account.id).where(Account.active)))
 
     def hurry(self) -> None:
         """Let what is uncertain be looked at now instead of in a minute; the rules stay the same."""
@@ -277,11 +307,12 @@ def _answers(port: int) -> bool:
 
 @contextlib.contextmanager
 def town(
-    folder: Path, *, database_url: str = "", redis: bool = True, countdown: int = 0, edit: Callable[[str], str] = str
+    folder: Path, *, database_url: str = "", redis: bool | str = True, countdown: int = 0, edit: Callable[[str], str] = str
 ) -> Iterator[Town]:
     """A town without processes yet: `start` those the story needs."""
     with contextlib.ExitStack() as stack:
-        redis_url = stack.enter_context(running_redis(folder / "redis")) if redis else ""
+        given = redis if isinstance(redis, str) else ""
+        redis_url = stack.enter_context(running_redis(folder / "redis")) if redis is True else given
         console = free_port()
         simulator = stack.enter_context(
             Simulator.start(

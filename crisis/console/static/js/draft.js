@@ -6,14 +6,17 @@ if (form?.dataset.check) watch(form);
 function watch(form) {
   let timer = 0, asked = 0;
   const touched = new Set();
-  const before = JSON.stringify([...new FormData(form)]);
 
-  form.addEventListener("input", (event) => {
-    touched.add(event.target.name);
-    document.body.classList.toggle("stale", JSON.stringify([...new FormData(form)]) !== before);
+  form.addEventListener("input", (event) => look(event.target));
+  // What was typed before this ran, or brought back by the browser's back button, counts as well.
+  for (const field of form.elements) if (changed(field)) look(field);
+
+  function look(field) {
+    touched.add(field.name);
+    document.body.classList.toggle("stale", [...form.elements].some(changed));
     clearTimeout(timer);
     timer = setTimeout(ask, 400);
-  });
+  }
 
   async function ask() {
     const number = ++asked;
@@ -34,6 +37,11 @@ function watch(form) {
     fill(document.getElementById("sizes"), sizes.map((one) => [`${one.label} ${one.language}: ${one.used} / ${one.limit} ${one.unit}`, one.over]));
     fill(document.getElementById("live-problems"), problems.map((one) => [one, true]));
   }
+}
+
+function changed(field) {
+  if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+  return field.type !== "hidden" && field.matches("input") && field.value !== field.defaultValue;
 }
 
 function fill(list, lines) {

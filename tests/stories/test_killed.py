@@ -1,0 +1,139 @@
+"""Senders are killed, stopped and frozen at every moment; everybody gets the message once and the record says what happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from crisis.states import Mode
+from tests.stories.proof import outcomes, prove, with_lines
+from tests.stories.town import ROOT, Town, eventually, town
+
+pytestmark = pytest.mark.slow
+SHORT = "connect_seconds = 1\nread_seconds = 3"
+
+
+def creates(here: Town) -> int:
+    return int(here.simulator.state("requests")["requests"].get("twilio create", 0))
+
+
+def release_texts(here: Town) -> uuid.UUID:
+    return here.release(here.open(Mode.LIVE), channels=("sms",))
+
+
+@pytest.mark.parametrize("kind", ["hang", "hang_after", "slow"])
+def test_killed_in_the_call(tmp_path: Path, database_url: str, kind: str) -> None:
+    """hang: the provider took nothing. hang_after: it took it and we never heard. slow: it takes it after our death."""
+    with town(tmp_path, database_url=database_url, edit=with_lines(sms_ous=SHORT)) as here:
+        phones = here.populate(6)
+        here.start("sender-live", "clock")
+        here.simulator.fault("twilio", kind, seconds=1)
+        broadcast = release_texts(here)
+        eventually(lambda: creates(here) == len(phones))
+        here.kill("sender-live")
+        here.simulator.clear_faults()
+        if kind != "hang":
+            eventually(lambda: sum(here.phones().values()) == len(phones))
+        here.lapse()
+        here.start("sender-live")
+        assert here.found_out(broadcast) == {"accepted": len(phones)}
+        prove(here, broadcast, once=phones)
+        told = outcomes(here, broadcast, phones[0])
+        assert told[0] == "lost uncertain"
+        assert told[-1] == ("send accepted" if kind == "hang" else "look1 accepted")
+
+
+def test_killed_between_the_claim_and_the_call(tmp_path: Path, database_url: str) -> None:
+    with town(tmp_path, database_url=database_url) as here:
+        phones = here.populate(4)
+        broadcast = release_texts(here)
+        dies_after_claiming = (
+            "import os, signal, pathlib\n"
+            "from crisis import runtime\nfrom crisis.models import Account, utcnow\nfrom crisis.sending.claim import *\n"
+            "parts = runtime.build(runtime.load(pathlib.Path(os.environ['CRISIS_SETTINGS'])))\n"
+            "with parts.database.writing() as session:\n"
+            "    key = session.query(Account.id).where(Account.key == 'sms-ous').scalar()\n"
+            "    assert take_account(session, key, 'doomed', utcnow())\n"
+            "    assert len(claim(session, key, 500, utcnow())) == 4\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        died = subprocess.run([sys.executable, "-c", dies_after_claiming], cwd=ROOT, env=here.environment, check=False)
+        assert died.returncode == -signal.SIGKILL
+        assert here.states(broadcast) == {"sending": 4}
+        here.start("sender-live", "clock")
+        here.lapse()
+        assert here.found_out(broadcast) == {"accepted": 4}
+        prove(here, broadcast, once=phones)
+
+
+def test_killed_between_batches_of_a_bulk_send(tmp_path: Path, database_url: str) -> None:
+    with town(tmp_path, database_url=database_url, edit=with_lines(sms_ous="pace = 150")) as here:
+        phones = here.populate(400)
+        here.start("sender-live", "clock")
+        broadcast = release_texts(here)
+        for enough in (60, 250):
+            eventually(lambda enough=enough: here.hurry() or creates(here) > enough)
+            here.kill("sender-live")
+            here.lapse()
+            here.start("sender-live")
+        assert here.found_out(broadcast) == {"accepted": len(phones)}
+        prove(here, broadcast, once=phones)
+
+
+@pytest.mark.parametrize("kind", ["slow", "hang"])
+def test_told_to_stop_it_finishes_or_gives_back(tmp_path: Path, database_url: str, kind: str) -> None:
+    lines = "pace = 60\nconnect_seconds = 1\nread_seconds = 60"
+    with town(tmp_path, database_url=database_url, edit=with_lines(sms_ous=lines)) as here:
+        phones = here.populate(150)
+        here.start("sender-live", "clock")
+        here.simulator.fault("twilio", kind, seconds=1)
+        broadcast = release_texts(here)
+        eventually(lambda: creates(here) > 20)
+        began = time.monotonic()
+        assert here.stop("sender-live") == 0
+        assert time.monotonic() - began < 10
+        states = here.states(broadcast)
+        assert set(states) == {"queued", "accepted" if kind == "slow" else "uncertain"}
+        assert states == here.counted(broadcast)
+        here.simulator.clear_faults()
+        here.start("sender-live")
+        assert here.found_out(broadcast) == {"accepted": len(phones)}
+        prove(here, broadcast, once=phones)
+
+
+def test_frozen_beyond_its_leases_it_says_nothing_more_when_it_wakes(tmp_path: Path, database_url: str) -> None:
+    """A machine that slept, or a container that was paused: others have done its work meanwhile."""
+    with town(tmp_path, database_url=database_url, edit=with_lines(sms_ous="pace = 40")) as here:
+        phones = here.populate(160)
+        here.start("sender-live", "clock")
+        broadcast = release_texts(here)
+        eventually(lambda: creates(here) > 60)
+        frozen = here.processes["sender-live"]
+        os.kill(frozen.pid, signal.SIGSTOP)
+        here.lapse()
+        here.start("sender-live-2")
+        assert here.found_out(broadcast) == {"accepted": len(phones)}
+        os.kill(frozen.pid, signal.SIGCONT)
+        time.sleep(1.5)
+        assert here.stop("sender-live") == 0
+        prove(here, broadcast, once=phones)
+
+
+def test_two_senders_share_the_accounts_and_say_everything_once(tmp_path: Path, database_url: str) -> None:
+    with town(tmp_path, database_url=database_url, edit=with_lines(sms_ous="pace = 200")) as here:
+        phones = here.populate(300, channels=("phone", "mailbox"))
+        here.start("sender-live", "sender-live-2", "clock")
+        broadcast = here.release(here.open(Mode.LIVE), channels=("sms", "email", "page"))
+        assert here.found_out(broadcast) == {"accepted": 2 * len(phones) + 3}
+        prove(here, broadcast, once=phones)
+        mails = Counter(to for mail in here.simulator.state("mails")["mails"] for to in mail["recipients"])
+        assert set(mails.values()) == {1}
+        assert len(mails) == len(phones)

@@ -1,0 +1,159 @@
+"""The settings file: every mistake at once with its line, no secret repeated, and every setting documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from crisis import runtime
+from crisis.channels.registry import OPTIONS
+from crisis.settings import (
+    AccountSettings,
+    ConsoleSettings,
+    SecretRef,
+    Settings,
+    SettingsError,
+    UnitSettings,
+)
+
+ROOT = Path(__file__).parents[1]
+
+GOOD = """\
+[[units]]
+key = "ous"
+name = "Oslo universitetssykehus"
+kind = "hospital"
+
+[[accounts]]
+key = "page-ous"
+unit = "ous"
+channel = "page"
+mode = "live"
+public_url = "https://status.example.org"
+"""
+
+WRONG = """\
+data_dirr = "var"
+
+[console]
+port = 99999
+secret_key = "hemmelig-verdi"
+
+[[units]]
+key = "ous"
+name = "A name that is far longer than forty characters"
+kind = "hospital"
+zone = "Europe/Osslo"
+
+[[accounts]]
+key = "x-ous"
+unit = "ous"
+channel = "x"
+mode = "live"
+handle = "not a handle"
+consumer_key = "hemmelig-verdi"
+consumer_secret = { env = "A", file = "b" }
+access_token = { env = "C" }
+
+[[accounts]]
+key = "fax-ous"
+unit = "ous"
+channel = "fax"
+mode = "live"
+"""
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+
+    def read(source: str) -> Settings:
+        (tmp_path / "crisis.toml").write_text(source)
+        return runtime.load(tmp_path / "crisis.toml")
+
+    return read
+
+
+def mistakes(read, source: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        read(source)
+    return [mistake.rpartition("crisis.toml:")[2] for mistake in caught.value.mistakes]
+
+
+def test_every_mistake_is_told_at_once_with_its_line(read) -> None:
+    found = mistakes(read, WRONG)
+    lines = {mistake.split(":")[0]: mistake for mistake in found}
+    assert set(lines) == {"1", "4", "5", "9", "11", "13", "18", "19", "20", "26"}
+    assert "no such setting" in lines["1"]
+    assert "Europe/Oslo" in lines["11"]
+    assert "access_token_secret: is missing" in lines["13"]
+    assert "name one place" in lines["20"]
+    assert "'fax' is no channel; known are email, page, sms, x" in lines["26"]
+
+
+def test_a_secret_in_the_file_is_refused_and_never_repeated(read) -> None:
+    assert "hemmelig" not in "".join(mistakes(read, WRONG))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('unit = "ous"', 'unit = "hus"'), "there is no unit 'hus'; known are ous"),
+        (("[[accounts]]", '[[units]]\nkey = "ous"\nname = "B"\nkind = "hospital"\n\n[[accounts]]'), "'ous' is used twice"),
+        (('mode = "live"', 'mode = "test"'), "'live' or 'drill'"),
+        (("https://status.example.org", "https://a-very-long-name.of-a-public-body.example.org/status"), "49 characters"),
+        (("[[units]]", "[[units"), "this is not TOML"),
+    ],
+)  # fmt: skip
+def test_contradictions_are_found(read, change: tuple[str, str], words: str) -> None:
+    assert words in "\n".join(mistakes(read, GOOD.replace(*change, 1)))
+
+
+def test_a_missing_file_says_what_to_copy(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"copy crisis\.example\.toml"):
+        runtime.load(tmp_path / "nowhere.toml")
+
+
+def test_the_environment_wins_over_the_file(read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/crisis")
+    told = read('database_url = "sqlite:///x.db"\nredis_url = "redis://file"\n' + GOOD)
+    assert told.database_url == "postgresql://db/crisis"
+    assert told.redis_url == "redis://file"
+
+
+def test_a_secret_is_read_when_it_is_needed_and_its_place_named_when_it_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("abc\n")
+    assert SecretRef(file=tmp_path / "key").reveal() == "abc"
+    monkeypatch.setenv("A_SECRET", "xyz")
+    assert SecretRef(env="A_SECRET").reveal() == "xyz"
+    monkeypatch.delenv("A_SECRET")
+    with pytest.raises(SettingsError, match="A_SECRET is not set"):
+        SecretRef(env="A_SECRET").reveal()
+    with pytest.raises(SettingsError, match="No such file"):
+        SecretRef(file=tmp_path / "none").reveal()
+
+
+def test_the_example_is_a_demo_of_every_channel_in_both_modes() -> None:
+    told = runtime.load(ROOT / "crisis.example.toml")
+    for unit in told.units:
+        kinds = {(account.channel, account.mode) for account in told.accounts if account.unit == unit.key}
+        assert kinds == {(channel, mode) for channel in OPTIONS for mode in ("live", "drill")}
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    sections = re.split(r"^#{2,3} ", (ROOT / "docs/settings.md").read_text(), flags=re.MULTILINE)[1:]
+    told = {text.splitlines()[0]: set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) for text in sections}
+    known = {
+        "Top of the file": set(Settings.model_fields) - {"path", "console", "units", "accounts"},
+        "[console]": set(ConsoleSettings.model_fields),
+        "[[units]]": set(UnitSettings.model_fields),
+        "[[accounts]]": set(AccountSettings.model_fields) - {"options"},
+        **{f'channel = "{name}"': set(options.model_fields) for name, options in OPTIONS.items()},
+    }
+    for section, fields in known.items():
+        assert told[section] == fields, section
