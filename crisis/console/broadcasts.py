@@ -29,7 +29,6 @@ from crisis.console.incidents import filled_in, headline, is_over
 from crisis.console.slot_words import in_words
 from crisis.models import Broadcast, utcnow
 from crisis.playbooks.playbook import Playbook
-from crisis.sending.unsubscribe import Unsubscribe
 from crisis.settings import LANGUAGES
 from crisis.states import BroadcastState, NotAllowed, Role
 
@@ -110,7 +109,7 @@ def edit(broadcast_id: uuid.UUID) -> ResponseReturnValue:
                 edits.setdefault(channel, {})[language] = text
                 who, book = actor(), _playbook(this)
                 draft.change(session, who, this.broadcast, this.incident, book, edits=edits, now=utcnow())
-    return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id, _anchor=f"text-{channel}-{language}"))
+    return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id, _anchor="preview"))
 
 
 @pages.post("/broadcasts/<uuid:broadcast_id>/test")
@@ -227,7 +226,6 @@ def _sizes(composed: Composed) -> Sequence[dict[str, Any]]:
 
 
 def _outgoing(this: Found, title: str, text: str, language: str) -> Outgoing:
-    told = runtime().settings.console
     return Outgoing(
         reference="preview.1",
         delivery_id="preview",
@@ -241,5 +239,5 @@ def _outgoing(this: Found, title: str, text: str, language: str) -> Outgoing:
         incident_title=this.incident.title,
         organisation=this.broadcast.unit.name,
         released_at=this.broadcast.released_at or utcnow(),
-        unsubscribe_url=Unsubscribe(told.secret_key.reveal(), told.public_url).url(this.broadcast.id),
+        unsubscribe_url=runtime().unsubscribe.url(this.broadcast.id),
     )

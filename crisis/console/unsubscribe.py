@@ -17,7 +17,7 @@ from crisis.console.guard import csrf, public
 from crisis.console.here import runtime
 from crisis.models import Delivery, utcnow
 from crisis.sending.consent import opt_out
-from crisis.sending.unsubscribe import NotOurs, Unsubscribe
+from crisis.sending.unsubscribe import NotOurs
 
 pages = Blueprint("unsubscribe", __name__)
 csrf.exempt(pages)  # RFC 8058: the mail program has no form token; the one in the address is proof enough
@@ -48,6 +48,6 @@ def stop(token: str) -> ResponseReturnValue:
 
 def _delivery_id(token: str) -> uuid.UUID:
     try:
-        return Unsubscribe(runtime().settings.console.secret_key.reveal()).read(token)
+        return runtime().unsubscribe.read(token)
     except NotOurs:
         abort(404)

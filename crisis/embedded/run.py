@@ -9,7 +9,6 @@ import fcntl
 import os
 import shutil
 import signal
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -139,17 +138,32 @@ def _alone(data_dir: Path) -> Iterator[None]:
         yield
 
 
+class Told:
+    """Whether a signal has told us to stop. A plain value: an Event's lock, taken again by a second signal, is for ever."""
+
+    def __init__(self) -> None:
+        self.to_stop = False
+
+    def stop(self, *_signal: object) -> None:
+        self.to_stop = True
+
+    def wait(self, seconds: float) -> bool:
+        if not self.to_stop:
+            time.sleep(seconds)
+        return self.to_stop
+
+
 def _supervise(
     supervisor: Supervisor, environment: dict[str, str], waiting: dict[str, str], welcome: Iterator[str], say: Say
 ) -> int:
-    told = threading.Event()
+    told = Told()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, told.stop)
     say("Starting ...")
     try:
         supervisor.start(environment)
         if not _wait_for(waiting, supervisor, told, say):
-            return 0 if told.is_set() else 1
+            return 0 if told.to_stop else 1
         for line in welcome:
             say(line)
         while not told.wait(LOOK_SECONDS):
@@ -164,7 +178,7 @@ def _supervise(
         say("Stopped.")
 
 
-def _wait_for(waiting: dict[str, str], supervisor: Supervisor, told: threading.Event, say: Say) -> bool:
+def _wait_for(waiting: dict[str, str], supervisor: Supervisor, told: Told, say: Say) -> bool:
     deadline = time.monotonic() + READY_SECONDS
     while waiting:
         if told.wait(LOOK_SECONDS):

@@ -18,7 +18,15 @@ import structlog
 from crisis.channels.base import Accepted, Channel, Misconfigured, SendError, Uncertain
 from crisis.models import Account
 from crisis.sending import journal, outcomes
-from crisis.sending.claim import LONGEST_CALL, SPEAK_WITHIN, Claimed, claim, leave_account, take_account
+from crisis.sending.claim import (
+    ACCOUNT_LEASE,
+    LONGEST_CALL,
+    SPEAK_WITHIN,
+    Claimed,
+    claim,
+    leave_account,
+    take_account,
+)
 from crisis.sending.desk import Desk, until_written
 from crisis.sending.finding import Finding
 from crisis.sending.notebook import BATCH, Notebook
@@ -62,7 +70,7 @@ class Drain:
         self._misconfigured: Misconfigured | None = None
         self._count = self._spoken = 0
         self._deadline, self._cut_at = 0.0, math.inf
-        self._renewed_at = 0.0
+        self._renewed_at = self._leased_at = 0.0
         self._renewing: asyncio.Task[None] | None = None
 
     def stop(self, within: float = math.inf) -> None:
@@ -72,6 +80,7 @@ class Drain:
 
     async def run(self, seconds: float = SLICE_SECONDS) -> int:
         """Work until nothing is due, the slice is over, or the account must pause. Returns how many calls were made."""
+        self._leased_at = time.monotonic()
         account = await asyncio.to_thread(self._take)
         if account is None:
             return 0
@@ -171,6 +180,7 @@ class Drain:
                 task.cancel()
 
     async def _renew(self) -> None:
+        at = time.monotonic()
         try:
             mine = await asyncio.to_thread(self._take)
         except Exception as error:  # noqa: BLE001 - the database is away, so nobody else can take the account either
@@ -178,6 +188,7 @@ class Drain:
         else:
             if mine is None:  # paused by a person, or taken over because we were thought dead
                 self._stop = True
+            self._leased_at = at
 
     async def _all_silent(self, speakers: Sequence[asyncio.Task[None]]) -> None:
         pending = set(speakers)
@@ -229,9 +240,11 @@ class Drain:
         return None
 
     def _too_late(self, item: _Ready, now: float) -> bool:
-        """Was it claimed so long ago that others may soon think it lost? By both clocks: a machine may have slept."""
+        """May others think by now that it was lost, or that the account is theirs? By both clocks: machines sleep."""
         _, _, at, wall, _ = item
-        return now - at > SPEAK_WITHIN or (self._desk.now() - wall).total_seconds() > SPEAK_WITHIN
+        if now - at > SPEAK_WITHIN or now - self._leased_at > ACCOUNT_LEASE.total_seconds():
+            return True
+        return (self._desk.now() - wall).total_seconds() > SPEAK_WITHIN
 
     async def _call(self, claimed: Claimed, me: asyncio.Task[None]) -> Accepted | SendError:
         try:

@@ -104,6 +104,8 @@ def test_everything_starts_survives_a_death_and_stops(running: Running, monkeypa
         time.sleep(0.1)
 
     everybody = [*running.pids().values(), *_children(running.pid("granian"))]
+    for _ in range(20):  # an impatient person, and make passing it on as well
+        running.process.send_signal(signal.SIGTERM)
     assert running.stop(signal.SIGINT) == 0
     assert not [pid for pid in everybody if Path(f"/proc/{pid}").exists()]
     assert "Stopped." in running.out.read_text()
