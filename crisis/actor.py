@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+from crisis.sentence import Sentence
 from crisis.states import NotAllowed, Role
 
 
@@ -26,7 +27,7 @@ class Actor:
     def demand(self, role: Role, unit_id: uuid.UUID) -> None:
         """Raise `NotAllowed` unless this actor holds `role` in the unit."""
         if not self.has(role, unit_id):
-            raise NotAllowed(f"this needs the role {role} in the unit")
+            raise NotAllowed("this needs the role %(role)s in the unit", role=Sentence(role))
 
 
 SYSTEM = Actor(None, "system")

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
 from crisis.models import AuditHead, AuditRow
+from crisis.sentence import Sentence
 
 BEGINNING = "0" * 64
 
@@ -79,17 +80,18 @@ def verify(session: Session) -> Iterator[str]:
     previous, expected = BEGINNING, 1
     for row in session.execute(select(AuditRow).order_by(AuditRow.number)).yield_per(1000).scalars():
         if row.number != expected:
-            yield f"rows {expected} to {row.number - 1} are missing"
+            yield Sentence("rows %(first)d to %(last)d are missing", first=expected, last=row.number - 1)
         if row.previous != previous and row.number == expected:
-            yield f"row {row.number} does not follow the row before it"
+            yield Sentence("row %(number)d does not follow the row before it", number=row.number)
         if row.hash != digest(row):
-            yield f"row {row.number} ({row.act}, {row.subject}) was changed"
+            facts = {"number": row.number, "act": row.act, "subject": row.subject}
+            yield Sentence("row %(number)d (%(act)s, %(subject)s) was changed", **facts)
         previous, expected = row.hash, row.number + 1
     head = session.get(AuditHead, 1)
     if head is None:
         if expected > 1:
-            yield "the end of the chain is missing"
+            yield Sentence("the end of the chain is missing")
     elif head.number != expected - 1:
-        yield f"rows {expected} to {head.number} are missing at the end"
+        yield Sentence("rows %(first)d to %(last)d are missing at the end", first=expected, last=head.number)
     elif head.hash != previous:
-        yield "the end of the chain does not match its last row"
+        yield Sentence("the end of the chain does not match its last row")

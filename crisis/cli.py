@@ -14,6 +14,7 @@ import click
 
 from crisis import audit, migrations, runtime
 from crisis.actor import Actor
+from crisis.breakglass import command as breakglass
 from crisis.embedded import commands, keys, seed
 from crisis.embedded.commands import open_database, running
 from crisis.embedded.redis import NoRedis
@@ -62,7 +63,14 @@ def cli(context: click.Context, path: Path) -> None:
     context.obj = path
 
 
-for _command in (commands.run, commands.console, commands.simulator, commands.pulse, commands.demo_code):
+for _command in (
+    commands.run,
+    commands.console,
+    commands.simulator,
+    commands.pulse,
+    commands.demo_code,
+    *breakglass.COMMANDS,
+):
     cli.add_command(_command)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crisis import queues
+from crisis import migrations, queues
 from crisis.channels.base import Channel
 from crisis.channels.registry import KINDS, OPTIONS, Opening
 from crisis.db import Database
@@ -78,6 +78,7 @@ def start(settings: Settings) -> Runtime:
     Raises `SettingsError` when the settings and the database cannot be right together.
     """
     runtime = build(settings)
+    migrations.demand_current(runtime.database)
     with runtime.database.writing() as session:
         match_settings(session, settings)
     return runtime

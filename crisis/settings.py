@@ -121,6 +121,7 @@ class Settings(Frozen):
     playbooks_dir: Path = Path("playbooks")
     database_url: str = ""
     redis_url: str = ""
+    emergency_copy_minutes: int = Field(default=5, ge=0, le=1440)
     console: ConsoleSettings = ConsoleSettings()
     units: tuple[UnitSettings, ...] = ()
     accounts: tuple[AccountSettings, ...] = ()

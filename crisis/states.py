@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
 
+from crisis.sentence import Sentence
+
 
 class Mode(StrEnum):
     """Fixed when an incident is born, and part of every key below it."""
@@ -134,11 +136,11 @@ class InboundState(StrEnum):
 
 
 class NotAllowed(Exception):
-    """A move that the tables do not know. `say` is for people."""
+    """A move that the tables do not know. `say` is for people, its `facts` apart so that it can be translated."""
 
-    def __init__(self, say: str) -> None:
-        super().__init__(say)
-        self.say = say
+    def __init__(self, say: str, **facts: object) -> None:
+        self.say = Sentence(say, **facts)
+        super().__init__(self.say)
 
 
 S = TypeVar("S", bound=StrEnum)
@@ -147,4 +149,4 @@ S = TypeVar("S", bound=StrEnum)
 def check_move(moves: Mapping[S, frozenset[S]], old: S, new: S) -> None:
     """Raise `NotAllowed` unless `old` may become `new`."""
     if new not in moves[old]:
-        raise NotAllowed(f"{old} cannot become {new}")
+        raise NotAllowed("%(old)s cannot become %(new)s", old=Sentence(old), new=Sentence(new))

@@ -18,6 +18,7 @@ from crisis.models import Account, utcnow
 from crisis.runtime import Runtime
 from crisis.sending import pulse, sweep
 from crisis.states import Mode, Role
+from workers import last_resort
 from workers.process import configured
 
 log = structlog.get_logger()
@@ -66,7 +67,7 @@ def main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    with configured("clock") as runtime:
+    with configured("clock") as runtime, last_resort.beside(runtime):
         process = pulse.process_name("clock")
         while not stopping.is_set():
             try:

@@ -1,4 +1,4 @@
-"""The folder of the last resort: the local copy, the journals that wait to be merged, and the locks on them.
+"""The folder of the last resort: the local copy, the journals that wait to be merged, and a lock for each.
 
 Everything in it is for its owner's eyes only, because it holds password hashes and phone numbers; what others could have
 written is not trusted.
@@ -54,32 +54,36 @@ class Folder:
         return sorted([*self.root.glob(f"*{MERGING}"), *self.waiting()])
 
     @contextlib.contextmanager
-    def speaking(self) -> Iterator[None]:
-        """Journals are being written to: nobody merges meanwhile. Several may speak. Raises `Busy` during a merge."""
-        with self._locked("lock", fcntl.LOCK_SH):
+    def speaking(self, path: Path) -> Iterator[None]:
+        """Write to a journal: nobody merges it meanwhile. Several may speak. Raises `Busy` during a merge."""
+        with self._locked(path.stem, fcntl.LOCK_SH):
             yield
 
     @contextlib.contextmanager
-    def merging(self) -> Iterator[None]:
-        """Nobody writes to a journal meanwhile. Raises `Busy` at once when somebody does."""
-        with self._locked("lock", fcntl.LOCK_EX):
+    def alone(self, path: Path) -> Iterator[None]:
+        """Nobody else writes to this journal or merges it. Raises `Busy` at once when somebody does."""
+        with self._locked(path.stem, fcntl.LOCK_EX):
             yield
 
     @contextlib.contextmanager
     def copying(self) -> Iterator[None]:
         """One copy is made at a time. Raises `Busy`."""
-        with self._locked("copy-lock", fcntl.LOCK_EX):
+        self.prepare()
+        with self._locked(self.copy.stem, fcntl.LOCK_EX):
             yield
+
+    def forget_lock(self, path: Path) -> None:
+        """The journal is gone. To be called while it is locked: who waits for the lock finds no journal afterwards."""
+        (self.root / f"{path.stem}.lock").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _locked(self, name: str, how: int) -> Iterator[None]:
-        self.prepare()
-        number = os.open(self.root / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
+        number = os.open(self.root / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
         try:
             try:
                 fcntl.flock(number, how | fcntl.LOCK_NB)
             except OSError:
-                raise Busy("another process works on the journals of this machine; try again in a moment") from None
+                raise Busy("another process works on it; try again in a moment") from None
             yield
         finally:
             os.close(number)

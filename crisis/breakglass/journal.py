@@ -6,7 +6,9 @@ names it and proves that this installation made it.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +18,17 @@ from sqlalchemy.orm import Session
 
 from crisis import audit, migrations
 from crisis.breakglass import local_copy
-from crisis.breakglass.folder import WAITING, Folder, demand_private, open_file, settle, stamp, sync
+from crisis.breakglass.folder import (
+    WAITING,
+    Busy,
+    Folder,
+    demand_private,
+    open_file,
+    settle,
+    side_files,
+    stamp,
+    sync,
+)
 from crisis.breakglass.machine import Machine
 from crisis.breakglass.proof import Proof, same
 from crisis.db import Database
@@ -40,22 +52,37 @@ class Beginning:
     copied_at: datetime | None
 
 
-def for_writing(folder: Folder, machine: Machine, proof: Proof, now: datetime) -> Path:
-    """The journal to write to: the newest that grew from the present copy, else a new one. `folder.speaking` is held.
+@contextlib.contextmanager
+def for_writing(folder: Folder, machine: Machine, proof: Proof, now: datetime) -> Iterator[Path]:
+    """The journal to write to, held: the newest that grew from the present copy, else a new one.
 
-    Going on in the same one keeps in sight what was released in it a moment ago.
+    Going on in the same one keeps in sight what was released in it a moment ago. One that is just being merged is left
+    alone. Raises `NotTrusted`.
     """
+    with contextlib.ExitStack() as held:
+        path = _present(folder, held)
+        if path is None:
+            journal_id = uuid.uuid4()
+            path = folder.root / f"{stamp(now)}-{journal_id.hex[:8]}{WAITING}"
+            held.enter_context(folder.speaking(path))
+            _begin(folder, path, journal_id, machine, proof)
+        yield path
+    drop_empty(folder, path)
+
+
+def _present(folder: Folder, held: contextlib.ExitStack) -> Path | None:
     copied_at = local_copy.seen_at(folder)
     for path in reversed(folder.waiting()):
         demand_private(path)
-        if _copied_at(path) == copied_at:
-            return path
-    return _begin(folder, machine, proof, now)
+        with contextlib.suppress(Busy):
+            held.enter_context(folder.speaking(path))
+            if path.exists() and _copied_at(path) == copied_at:
+                return path
+            held.close()
+    return None
 
 
-def _begin(folder: Folder, machine: Machine, proof: Proof, now: datetime) -> Path:
-    journal_id = uuid.uuid4()
-    path = folder.root / f"{stamp(now)}-{journal_id.hex[:8]}{WAITING}"
+def _begin(folder: Folder, path: Path, journal_id: uuid.UUID, machine: Machine, proof: Proof) -> None:
     new = path.with_suffix(".new")  # invisible to merging until its first row is in it
     local_copy.take(folder, new.name)
     database = open_file(new)
@@ -69,7 +96,16 @@ def _begin(folder: Folder, machine: Machine, proof: Proof, now: datetime) -> Pat
     settle(new)
     new.rename(path)
     sync(folder.root)
-    return path
+
+
+def drop_empty(folder: Folder, path: Path) -> None:
+    """A typing mistake need not leave a journal behind: it goes when nothing but its opening is in it."""
+    with contextlib.suppress(Busy), folder.alone(path):
+        if path.exists() and _nothing_done(path):
+            for file in (path, *side_files(path)):
+                file.unlink(missing_ok=True)
+        if not path.exists():
+            folder.forget_lock(path)
 
 
 def beginning(session: Session, proof: Proof) -> Beginning:
@@ -125,17 +161,22 @@ def own_incidents(session: Session) -> list[Incident]:
     return list(session.scalars(select(Incident).where(Incident.id.in_(ids))))
 
 
-def nothing_done(database: Database) -> bool:
-    """Was nothing but its opening recorded?"""
-    with database.reading() as session:
+def _nothing_done(path: Path) -> bool:
+    with closing_file(path) as database, database.reading() as session:
         return session.scalar(select(func.count()).select_from(AuditRow)) == 1
 
 
 def _copied_at(path: Path) -> datetime | None:
+    with closing_file(path) as database, database.reading() as session:
+        mark = session.get(Heartbeat, local_copy.MARK)
+        return mark.at if mark else None
+
+
+@contextlib.contextmanager
+def closing_file(path: Path) -> Iterator[Database]:
+    """A journal's database for as long as the block lasts."""
     database = open_file(path)
     try:
-        with database.reading() as session:
-            mark = session.get(Heartbeat, local_copy.MARK)
-            return mark.at if mark else None
+        yield database
     finally:
         database.close()

@@ -6,10 +6,9 @@ with consent, and who has said stop. No name of a person who is only reached, no
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -64,7 +63,7 @@ def refresh(main: Database, folder: Folder, now: datetime) -> Counter[str]:
         finally:
             target.close()
         settle(new)
-        os.replace(new, folder.copy)
+        new.replace(folder.copy)
         sync(folder.root)
         return counts
 
@@ -143,7 +142,7 @@ def _of(model: type[DeclarativeBase]) -> Any:
 
 def _idle(row: Row) -> Row:
     """The account as nobody drains it; a pause stays, because somebody meant it."""
-    gone: Mapping[str, None] = dict.fromkeys(("lease_owner", "lease_until", "free_at", "cursor", "polled_at"))
+    gone: Row = dict.fromkeys(("lease_owner", "lease_until", "free_at", "cursor", "polled_at"))
     return row | gone | {"busy_streak": 0}
 
 

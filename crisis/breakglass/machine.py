@@ -27,7 +27,7 @@ LONGEST_NAME = 120
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """This machine and the operating system's user who typed the command."""
+    """A machine and the operating system's user who typed the command."""
 
     host: str
     os_user: str
@@ -47,7 +47,7 @@ class Machine:
 
 
 def here() -> Machine:
-    """This machine. Behind sudo the one who typed it is named as well."""
+    """The machine this runs on. Behind sudo the one who typed it is named as well."""
     name = _name(os.getuid())
     before = os.environ.get("SUDO_USER", "")
     return Machine(socket.gethostname(), f"{before} as {name}" if before and before != name else name)

@@ -65,16 +65,16 @@ def main(settings: Settings) -> Runtime:
     parts = runtime.build(without_redis(settings))
     file = Path(parts.database.url.removeprefix("sqlite:///"))
     try:
-        if parts.database.is_sqlite and not file.exists():
-            raise Away(f"its file {file} is not there")  # opening it would make an empty one
-        _demand_working(parts)
+        _demand_working(parts, file)
     except BaseException:
         parts.close()
         raise
     return parts
 
 
-def _demand_working(parts: Runtime) -> None:
+def _demand_working(parts: Runtime, file: Path) -> None:
+    if parts.database.is_sqlite and not file.exists():
+        raise Away(f"its file {file} is not there")  # opening it would make an empty one
     try:
         with parts.database.engine.connect():
             pass
@@ -100,25 +100,18 @@ def _on_journal(settings: Settings, folder: Folder, machine: Machine, proof: Pro
     except (NotTrusted, OSError) as error:
         raise Refused([f"the database can't be used ({why}), and the local copy is not usable: {error}"]) from None
     if copied_at is None:
-        raise Refused(
-            [
-                f"the database can't be used ({why}), and this machine has no local copy of it;"
-                " the clock makes one every few minutes (emergency_copy_minutes), `crisis copy refresh` makes one at once"
-            ]
-        )
-    with folder.speaking():
+        none = f"the database can't be used ({why}), and this machine has no local copy of it"
+        raise Refused([f"{none}; the clock makes one every few minutes, `crisis copy refresh` makes one at once"])
+    with contextlib.ExitStack() as held:
         try:
-            path = journal.for_writing(folder, machine, proof, utcnow())
+            path = held.enter_context(journal.for_writing(folder, machine, proof, utcnow()))
         except NotTrusted as error:
             raise Refused([f"the database can't be used ({why}), and the journal is not usable: {error}"]) from None
         parts = on_file(settings, path)
         try:
             yield Place(parts, path, why, copied_at)
         finally:
-            empty = journal.nothing_done(parts.database)
             parts.close()
-            if empty:  # a typing mistake need not leave a journal behind
-                path.unlink()
 
 
 def on_file(settings: Settings, path: Path) -> Runtime:

@@ -123,7 +123,7 @@ def change(
     if accounts is not None:
         usable = [account.key for account in usable_accounts(session, incident)]
         if strange := set(accounts) - set(usable):
-            raise NotAllowed(f"this incident has no account {', '.join(sorted(strange))}")
+            raise NotAllowed("this incident has no account %(names)s", names=", ".join(sorted(strange)))
         broadcast.accounts = [key for key in usable if key in set(accounts)]
     if audiences is not None and broadcast.follows_id is None:
         broadcast.audiences = list(dict.fromkeys(audiences))

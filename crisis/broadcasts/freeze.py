@@ -34,8 +34,8 @@ LONGEST_TITLE = 200
 class NotReady(NotAllowed):
     """The draft cannot be sent as it is; `composed` says why, field by field."""
 
-    def __init__(self, composed: Composed, say: str) -> None:
-        super().__init__(say)
+    def __init__(self, composed: Composed, say: str, **facts: object) -> None:
+        super().__init__(say, **facts)
         self.composed = composed
 
 
@@ -90,7 +90,7 @@ def freeze(
         for words in composed.texts.values()
     ]
     broadcast.accounts = [account.key for account in accounts]
-    broadcast.authority, broadcast.authority_reason = needs.needs, needs.why
+    broadcast.authority, broadcast.authority_reason = needs.needs, str(needs.why)
     broadcast.expires_at = now + timedelta(minutes=playbook.messages[broadcast.message].sendable_minutes)
     broadcast.next_update_at = composed.next_update_at
     broadcast.priority = priority(session, broadcast)

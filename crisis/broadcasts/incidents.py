@@ -24,7 +24,7 @@ def open_incident(session: Session, actor: Actor, unit: Unit, mode: Mode, title:
     if not title:
         raise NotAllowed("give the incident a title, so that colleagues recognise it")
     if len(title) > LONGEST_TITLE:
-        raise NotAllowed(f"the title is {len(title) - LONGEST_TITLE} characters too long")
+        raise NotAllowed("the title is %(over)d characters too long", over=len(title) - LONGEST_TITLE)
     incident = Incident(unit_id=unit.id, mode=mode, title=title, playbook=playbook.id, opened_by=actor.user_id)
     session.add(incident)
     session.flush()

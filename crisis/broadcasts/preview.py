@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,8 @@ from crisis.broadcasts.authority import Authority, needed_for
 from crisis.broadcasts.compose import Composed, Problem, Words, channels_of, compose
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.freeze import LONGEST_TITLE, Read, digest_of
-from crisis.broadcasts.reach import Audience, Receiver, audiences, receivers
+from crisis.broadcasts.heads import heads
+from crisis.broadcasts.reach import Audience, HeadCount, audiences
 from crisis.channels.registry import FACTS
 from crisis.models import Account, Broadcast
 from crisis.playbooks.playbook import Playbook
@@ -67,15 +67,16 @@ def preview(
         texts = ((one.channel, one.language, one.title[:LONGEST_TITLE], one.text) for one in composed.texts.values())
         read = Read(digest_of(broadcast, [account.key for account in chosen], texts), now)
     original = session.get(Broadcast, broadcast.follows_id) if broadcast.follows_id else None
-    found = receivers(session, broadcast, chosen, original)
-    shares = [_share(settings, account, composed, found) for account in chosen]
+    listed = audiences(session, broadcast.unit_id, broadcast.audiences)
+    counted = heads(session, broadcast, chosen, original, listed)
+    shares = [_share(settings, account, composed, counted) for account in chosen]
     return Preview(
         composed=composed,
         needs=needs,
         accounts=shares,
-        audiences=audiences(session, broadcast.unit_id, broadcast.audiences),
-        receivers=len(found),
-        persons=len({receiver.person_id for receiver in found if receiver.person_id}),
+        audiences=listed,
+        receivers=sum(counted.deliveries.values()),
+        persons=counted.persons,
         parts=sum(share.parts for share in shares),
         slowest=max(shares, key=lambda share: share.seconds, default=None),
         read=read,
@@ -117,16 +118,15 @@ def _as_of_now(
     return composed, needed_for(session, broadcast, unit, playbook, now, edited=edited)
 
 
-def _share(settings: Settings, account: Account, composed: Composed, found: Sequence[Receiver]) -> AccountPreview:
+def _share(settings: Settings, account: Account, composed: Composed, counted: HeadCount) -> AccountPreview:
     facts = FACTS[account.channel]
-    by_language = Counter(receiver.language for receiver in found if receiver.account_id == account.id)
     texts = [
-        (words, by_language[words.language])
+        (words, counted.deliveries.get((account.id, words.language), 0))
         for (channel, language), words in composed.texts.items()
         if channel == account.channel and (facts.medium != "wall" or language in account.languages)
     ]
     texts.sort(key=lambda pair: -pair[1])
-    count = sum(by_language.values())
+    count = sum(share for (account_id, _), share in counted.deliveries.items() if account_id == account.id)
     pace = pace_of(settings, account)
     return AccountPreview(
         account=account,

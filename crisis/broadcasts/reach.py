@@ -6,10 +6,11 @@ Nobody gets the same thing twice: a person has one delivery per channel, and two
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, case, func, select, union
 from sqlalchemy.orm import Session
 
 from crisis.channels.registry import FACTS
@@ -44,67 +45,110 @@ def receivers(
     found = [
         Receiver(account.id, account.channel, WALL, language) for account in walls for language in account.languages
     ]
-    used: set[str] = set()
-    for account in accounts:
-        # The first account of a channel speaks to people; a second one of the same kind would say it twice.
-        if FACTS[account.channel].medium != "wall" and account.channel not in used:
-            used.add(account.channel)
-            found.extend(_people(session, broadcast, account))
+    for account in _speaking(accounts):
+        found.extend(_people(session, broadcast, account))
     return found
+
+
+def _speaking(accounts: Sequence[Account]) -> list[Account]:
+    """The first account of each channel that speaks to people; a second one of the same kind would say it twice."""
+    first: dict[str, Account] = {}
+    for account in accounts:
+        if FACTS[account.channel].medium != "wall":
+            first.setdefault(account.channel, account)
+    return list(first.values())
 
 
 def _people(session: Session, broadcast: Broadcast, account: Account) -> list[Receiver]:
-    medium = FACTS[account.channel].medium
-    rows = session.execute(
-        select(Person.id, Person.language, Destination.address)
-        .join(Destination, Destination.person_id == Person.id)
-        .join(membership, membership.c.person_id == Person.id)
+    return [
+        Receiver(account.id, account.channel, row.address, row.language, row.person_id)
+        for row in session.execute(_reached(broadcast, account).order_by("person_id"))
+    ]
+
+
+def _reached(broadcast: Broadcast, account: Account) -> Select[Any]:
+    """Whom the account reaches of the audiences: each person by the first destination they have not closed to us, and
+    each destination once, in the language of the first of those who share it.
+    """
+    invited = (
+        select(membership.c.person_id)
         .join(Group, Group.id == membership.c.group_id)
+        .where(Group.unit_id == broadcast.unit_id, Group.key.in_(broadcast.audiences))
+    )
+    stopped = select(OptOut.address).where(OptOut.account_id == account.id, OptOut.ended_at.is_(None))
+    turn = func.row_number().over(partition_by=Destination.person_id, order_by=(Destination.position, Destination.id))
+    mine = (
+        select(Destination.person_id, Destination.address, turn.label("turn"))
         .where(
-            Group.unit_id == broadcast.unit_id,
-            Group.key.in_(broadcast.audiences),
-            Destination.medium == medium,
+            Destination.medium == FACTS[account.channel].medium,
             Destination.consent,
+            Destination.person_id.in_(invited),
+            Destination.address.not_in(stopped),
         )
-        .order_by(Person.id, Destination.position)
+        .subquery()
     )
-    stopped = set(
-        session.scalars(select(OptOut.address).where(OptOut.account_id == account.id, OptOut.ended_at.is_(None)))
+    # Not min(person_id): PostgreSQL has none for ids before version 18.
+    sharing = func.row_number().over(partition_by=mine.c.address, order_by=mine.c.person_id)
+    first = select(mine.c.person_id, mine.c.address, sharing.label("turn")).where(mine.c.turn == 1).subquery()
+    spoken = case((Person.language.in_(LANGUAGES), Person.language), else_=LANGUAGES[0])
+    return (
+        select(first.c.person_id, spoken.label("language"), first.c.address)
+        .join(Person, Person.id == first.c.person_id)
+        .where(first.c.turn == 1)
     )
-    found: list[Receiver] = []
-    persons: set[uuid.UUID] = set()
-    addresses: set[str] = set()
-    for person_id, language, address in rows:
-        if person_id in persons or address in stopped:
-            continue
-        persons.add(person_id)
-        if address not in addresses:
-            addresses.add(address)
-            spoken = language if language in LANGUAGES else LANGUAGES[0]
-            found.append(Receiver(account.id, account.channel, address, spoken, person_id))
-    return found
 
 
 def _those_who_got(
     session: Session, original: Broadcast, accounts: Sequence[Account], *, queued_too: bool
 ) -> list[Receiver]:
     channel_of = {account.id: account.channel for account in accounts}
+    return [
+        Receiver(row.account_id, channel_of[row.account_id], row.address, row.language, row.person_id, row.id)
+        for row in session.execute(_got(original, accounts, queued_too=queued_too).order_by(Delivery.id))
+    ]
+
+
+def _got(original: Broadcast, accounts: Sequence[Account], *, queued_too: bool) -> Select[Any]:
     states = set(REACHED)
     if queued_too and original.state is BroadcastState.RELEASED:
         states.add(DeliveryState.QUEUED)
-    rows = session.execute(
-        select(Delivery.id, Delivery.account_id, Delivery.address, Delivery.language, Delivery.person_id)
-        .where(
-            Delivery.broadcast_id == original.id,
-            Delivery.account_id.in_(channel_of),
-            Delivery.state.in_(states),
-        )
-        .order_by(Delivery.id)
+    return select(Delivery.id, Delivery.account_id, Delivery.address, Delivery.language, Delivery.person_id).where(
+        Delivery.broadcast_id == original.id,
+        Delivery.account_id.in_([account.id for account in accounts]),
+        Delivery.state.in_(states),
     )
-    return [
-        Receiver(row.account_id, channel_of[row.account_id], row.address, row.language, row.person_id, row.id)
-        for row in rows
-    ]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCount:
+    """How many would get it, without naming anybody: by account and language, and different persons in all."""
+
+    deliveries: Mapping[tuple[uuid.UUID, str], int]
+    persons: int
+
+
+def head_count(
+    session: Session, broadcast: Broadcast, accounts: Sequence[Account], original: Broadcast | None
+) -> HeadCount:
+    """What `receivers` would give, counted by the database: a preview must not read 20,000 people to say so."""
+    if original is not None:
+        got = _got(original, accounts, queued_too=broadcast.phase not in STOPS_THE_REST).subquery()
+        rows = session.execute(
+            select(got.c.account_id, got.c.language, func.count()).group_by(got.c.account_id, got.c.language)
+        )
+        counted = {(account_id, language): count for account_id, language, count in rows}
+        return HeadCount(counted, session.scalar(select(func.count(got.c.person_id.distinct()))) or 0)
+    counted, reached = {}, []
+    for account in accounts:
+        if FACTS[account.channel].medium == "wall":
+            counted |= {(account.id, language): 1 for language in account.languages}
+    for account in _speaking(accounts):
+        people = _reached(broadcast, account).cte(f"reached_{len(reached)}")
+        reached.append(select(people.c.person_id))
+        for language, count in session.execute(select(people.c.language, func.count()).group_by(people.c.language)):
+            counted[account.id, language] = count
+    persons = session.scalar(select(func.count()).select_from(union(*reached).subquery())) if reached else 0
+    return HeadCount(counted, persons or 0)
 
 
 @dataclass(frozen=True, slots=True)

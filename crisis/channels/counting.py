@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 import emoji
 
 from crisis.channels.base import Size
+from crisis.sentence import Sentence
 
 X_LIMIT = 280
 X_URL = 23  # every link is replaced by one of this length
@@ -136,9 +137,12 @@ def sms_size(text: str, limit: int = 4) -> Size:
         return Size(cheap, limit, "parts", parts=cheap, alphabet="GSM-7")
     parts = _parts((1 if ord(character) <= _LAST_SINGLE_UNIT else 2 for character in text), 70, 67)
     shown = ", ".join(f"{c} (U+{ord(c):04X})" if c.isprintable() else f"U+{ord(c):04X}" for c in dear[:_FEW])
-    more = f" and {len(dear) - _FEW} more" if len(dear) > _FEW else ""
-    cost = f"{parts} parts instead of {cheap}" if parts > cheap else "no more parts than without, but less room"
-    note = f"{shown}{more} not in the SMS alphabet: {cost}"
+    if len(dear) > _FEW:
+        shown = Sentence("%(shown)s and %(num)d more", shown=shown, num=len(dear) - _FEW)
+    cost = Sentence("no more parts than without, but less room")
+    if parts > cheap:
+        cost = Sentence("%(parts)d parts instead of %(cheap)d", parts=parts, cheap=cheap)
+    note = Sentence("%(letters)s not in the SMS alphabet: %(cost)s", letters=shown, cost=cost)
     allowed = SMS_MOST_PARTS if cheap <= limit else limit
     return Size(parts, allowed, "parts", note=note, parts=parts, alphabet="UCS-2")
 

@@ -40,8 +40,8 @@ How to add a page
    Counter: `data-count="40"` on a field made with `ui.field(..., most=40)`. Question before a form is sent:
    `<form data-confirm="Stop it?" data-confirm-yes="Stop">`.
 
-4. Words: `{{ _("...") }}` in templates, `gettext("...")` in routes, `gettext(error.say)` for domain errors; see
-   `language.py` for the catalogues. The tests in tests/console walk every route and refuse one without a guard.
+4. Words: `{{ _("...") }}` in templates, `gettext("...")` in routes, `refusal(error)` and `|told` for sentences of the
+   domain (`wording.py`); see `language.py` for the catalogues. The tests in tests/console walk every route and refuse one without a guard.
 """
 
 from crisis.console.app import create_app

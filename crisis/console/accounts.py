@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, fragment, runtime, unit
+from crisis.console.wording import refusal
 from crisis.models import Account
 from crisis.sending.pause import pause as pause_account
 from crisis.sending.pause import resume as resume_account
@@ -51,7 +52,7 @@ def pause(account_id: uuid.UUID) -> ResponseReturnValue:
     except NotAllowed as error:
         with runtime().database.reading() as session:
             account = _account(session, account_id)
-            return render_template("console/account_pause.html", account=account, error=gettext(error.say)), 422
+            return render_template("console/account_pause.html", account=account, error=refusal(error)), 422
     flash(gettext("The account is paused. Nothing leaves from it until somebody resumes it."), "warn")
     return redirect(url_for("accounts.index"))
 

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BuildError
 
-from crisis.console import guard, language, pages, request_log
+from crisis.console import act_words, guard, language, pages, request_log, wording
 from crisis.console.here import visitor
 from crisis.settings import LANGUAGES
 from crisis.states import NotAllowed, Role
@@ -68,6 +68,8 @@ def create_app(runtime: Runtime) -> Flask:
         url_if=url_if, Role=Role, language_names=language.NAMES, channel_word=language.channel_word
     )
     app.add_template_filter(language.channel_word, "channel_word")
+    for word in (wording.told, wording.said, act_words.act_word, act_words.detail_word, act_words.detail_value):
+        app.add_template_filter(word)
     app.context_processor(_always)
     request_log.install(app)
     guard.install(app)
@@ -165,7 +167,7 @@ def _csrf(_error: CSRFError) -> ResponseReturnValue:
 
 
 def _not_allowed(error: NotAllowed) -> ResponseReturnValue:
-    return _page(409, gettext("That is not possible now"), gettext(error.say))
+    return _page(409, gettext("That is not possible now"), wording.refusal(error))
 
 
 def _broken(error: Exception) -> ResponseReturnValue:

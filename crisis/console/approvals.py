@@ -18,6 +18,7 @@ from crisis.console.broadcasts import page
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime
 from crisis.console.incidents import headline
+from crisis.console.wording import refusal
 from crisis.models import Broadcast, User, utcnow
 from crisis.states import BroadcastState, NotAllowed, Purpose, Role
 
@@ -71,7 +72,7 @@ def judge(broadcast_id: uuid.UUID) -> ResponseReturnValue:
                     abort(400)
         flash(gettext("Your answer is recorded."), "good")
     except NotAllowed as refused:
-        flash(gettext(refused.say), "bad")
+        flash(refusal(refused), "bad")
         return redirect(url_for("approvals.show", broadcast_id=broadcast_id))
     return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
 

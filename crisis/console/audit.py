@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from crisis import audit
+from crisis.console.act_words import acts_like
 from crisis.console.guard import may
 from crisis.console.here import runtime, unit
 from crisis.console.lists import Pager, asked_page
@@ -59,7 +60,11 @@ def _wanted() -> Select[AuditRow]:
         wanted = wanted.where(AuditRow.who.icontains(who, autoescape=True))
     if what := asked.get("what", "").strip():
         wanted = wanted.where(
-            or_(AuditRow.act.icontains(what, autoescape=True), AuditRow.subject.icontains(what, autoescape=True))
+            or_(
+                AuditRow.act.icontains(what, autoescape=True),
+                AuditRow.act.in_(acts_like(what)),
+                AuditRow.subject.icontains(what, autoescape=True),
+            )
         )
     if start := _midnight(asked.get("from", "")):
         wanted = wanted.where(AuditRow.at >= start)

@@ -22,6 +22,7 @@ from crisis.console.found import Found
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime
 from crisis.console.incidents import headline, is_over
+from crisis.console.wording import refusal
 from crisis.models import Account, Broadcast, Delivery, ReceiptRow, User, utcnow
 from crisis.playbooks.playbook import Playbook
 from crisis.sending import resolve
@@ -77,7 +78,7 @@ def retry(broadcast_id: uuid.UUID) -> ResponseReturnValue:
             count = resolve.retry_failed(session, actor(), this.broadcast, account)
         flash(gettext("%(count)d are tried again; the others are left alone.", count=count), "good")
     except NotAllowed as refused:
-        flash(gettext(refused.say), "warn")
+        flash(refusal(refused), "warn")
     except ValueError:
         abort(400)
     return redirect(url_for("board.show", broadcast_id=broadcast_id))
@@ -124,7 +125,7 @@ def decide(delivery_id: uuid.UUID) -> ResponseReturnValue:
             _resolve(session, row, this.broadcast, request.form.get("decision", ""))
         flash(gettext("Your answer is recorded."), "good")
     except NotAllowed as refused:
-        flash(gettext(refused.say), "warn")
+        flash(refusal(refused), "warn")
     return redirect(url_for("board.show", broadcast_id=broadcast_id))
 
 

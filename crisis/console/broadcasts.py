@@ -26,7 +26,9 @@ from crisis.console.found import Found
 from crisis.console.guard import may
 from crisis.console.here import actor, fragment, runtime
 from crisis.console.incidents import filled_in, headline, is_over
+from crisis.console.language import channel_word
 from crisis.console.slot_words import in_words
+from crisis.console.wording import located, refusal, said, told
 from crisis.models import Broadcast, utcnow
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import LANGUAGES
@@ -71,7 +73,7 @@ def save(broadcast_id: uuid.UUID) -> ResponseReturnValue:
         with runtime().database.writing() as session:
             _change(session, found.broadcast(session, broadcast_id, lock=True))
     except NotAllowed as refused:
-        flash(gettext(refused.say), "bad")
+        flash(refusal(refused), "bad")
         return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
     if request.form.get("go") == "release":
         return redirect(url_for("release.show", broadcast_id=broadcast_id))
@@ -89,7 +91,7 @@ def check(broadcast_id: uuid.UUID) -> ResponseReturnValue:
         told, key = runtime().settings, this.broadcast.unit.key
         composed = compose(told, _playbook(this), this.broadcast, key, channels, utcnow())
     errors = {name: in_words(bad) for name, bad in composed.slot_errors.items()}
-    return jsonify(errors=errors, sizes=_sizes(composed), problems=[_said(one) for one in composed.problems])
+    return jsonify(errors=errors, sizes=_sizes(composed), problems=[located(one) for one in composed.problems])
 
 
 @pages.post("/broadcasts/<uuid:broadcast_id>/edit")
@@ -121,7 +123,7 @@ def test(broadcast_id: uuid.UUID) -> ResponseReturnValue:
             self_test.send_to_myself(session, actor(), this.broadcast, runtime().settings, _playbook(this), utcnow())
         flash(gettext("A test is on its way to your own phone and mailbox. Nobody else gets it."), "good")
     except NotAllowed as refused:
-        flash(gettext(refused.say), "warn")
+        flash(refusal(refused), "warn")
     return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id, _anchor="preview"))
 
 
@@ -160,7 +162,7 @@ def page(session: Session, this: Found, seen: preview.Preview | None = None) -> 
         "title": headline(this.broadcast, {}),
         "preview": seen or preview.preview(session, this.broadcast, runtime().settings, this.playbook, utcnow()),
         "original": session.get(Broadcast, this.broadcast.follows_id) if this.broadcast.follows_id else None,
-        "said": _said,
+        "said": said,
         "outside_gsm": outside_gsm,
         "facts": FACTS,
     }
@@ -204,20 +206,16 @@ def _playbook(this: Found) -> Playbook:
     return this.playbook
 
 
-def _said(problem: Any) -> str:
-    return str(gettext(problem.say, **problem.facts))
-
-
 def _sizes(composed: Composed) -> Sequence[dict[str, Any]]:
     """How full each text is, for the channels where room is short."""
     return [
         {
             "key": f"{words.channel}-{words.language}",
-            "label": FACTS[words.channel].label,
+            "label": channel_word(words.channel),
             "language": words.language,
             "used": words.size.used,
             "limit": words.size.limit,
-            "unit": gettext("parts") if words.size.unit == "parts" else gettext("characters"),
+            "unit": told("parts") if words.size.unit == "parts" else told("characters"),
             "over": bool(words.size.over),
         }
         for words in composed.texts.values()

@@ -13,6 +13,7 @@ from crisis import audit
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime, signed_in_visitor, unit
 from crisis.console.staging import Staging
+from crisis.console.wording import refusal
 from crisis.models import utcnow
 from crisis.oncall import people_csv, people_import
 from crisis.states import NotAllowed, Role
@@ -35,7 +36,7 @@ def look() -> ResponseReturnValue:
     try:
         people_csv.read(raw)
     except NotAllowed as error:
-        return render_template("console/people/import.html", columns=people_csv.COLUMNS, error=gettext(error.say)), 422
+        return render_template("console/people/import.html", columns=people_csv.COLUMNS, error=refusal(error)), 422
     token = _staging().keep(raw, signed_in_visitor().user_id, unit().id)
     return redirect(url_for("imports.dry_run", token=token))
 

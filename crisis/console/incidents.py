@@ -21,6 +21,7 @@ from crisis.broadcasts.incidents import LONGEST_TITLE, close_incident, known_wor
 from crisis.console import found
 from crisis.console.guard import may
 from crisis.console.here import actor, fragment, runtime, unit
+from crisis.console.wording import refusal
 from crisis.models import Broadcast, Incident, Tally, Unit, utcnow
 from crisis.playbooks.playbook import PHASES, Playbook
 from crisis.playbooks.slots import check_all
@@ -58,7 +59,7 @@ def create() -> ResponseReturnValue:
             here = session.get_one(Unit, unit().id)
             made = open_incident(session, actor(), here, mode, form.get("title", ""), playbook)
     except NotAllowed as refused:
-        return _form(form, gettext(refused.say)), 422
+        return _form(form, refusal(refused)), 422
     return redirect(url_for("incidents.show", incident_id=made.id))
 
 
@@ -116,7 +117,7 @@ def close(incident_id: uuid.UUID) -> ResponseReturnValue:
             close_incident(session, actor(), found.incident(session, incident_id, lock=True))
         flash(gettext("The incident is closed."), "good")
     except NotAllowed as refused:
-        flash(gettext(refused.say), "warn")
+        flash(refusal(refused), "warn")
     return redirect(url_for("incidents.show", incident_id=incident_id))
 
 

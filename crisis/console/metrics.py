@@ -50,7 +50,11 @@ def show() -> ResponseReturnValue:
     """Public to the guard, because machines have no sign-in; `_may_read` stands in its place."""
     try:
         if not _may_read():
-            return "not for you: docs/operations.md says who may read this\n", 401, {"WWW-Authenticate": "Bearer", **PLAIN}
+            return (
+                "not for you: docs/operations.md says who may read this\n",
+                401,
+                {"WWW-Authenticate": "Bearer", **PLAIN},
+            )
     except SettingsError as error:
         log.error("metrics.no_token", mistakes=error.mistakes)  # noqa: TRY400 - a mistake in the settings, no defect
         return "the token can't be read\n", 503, PLAIN
@@ -108,11 +112,18 @@ def _of_accounts(session: Session) -> Iterator[Metric]:
     known = measures.accounts(session)
     label = {account.id: (account.key, account.mode.value) for account in known}
     by, by_state = ["account", "mode"], ["account", "mode", "state"]
-    info = GaugeMetricFamily("crisis_account_info", "1 for each account, with its unit and channel.", labels=[*by, "unit", "channel"])
+    info = GaugeMetricFamily(
+        "crisis_account_info", "1 for each account, with its unit and channel.", labels=[*by, "unit", "channel"]
+    )
     for account in known:
         info.add_metric([*label[account.id], account.unit, account.channel], 1)
     yield info
-    yield _family("crisis_account_paused", "1 while nothing may leave from the account.", by, {label[a.id]: a.paused for a in known})
+    yield _family(
+        "crisis_account_paused",
+        "1 while nothing may leave from the account.",
+        by,
+        {label[a.id]: a.paused for a in known},
+    )
     yield _family(
         "crisis_account_healthy", "1 when its keys were good at the last look, 0 when not; absent before the first look.", by,
         {label[a.id]: a.healthy for a in known if a.healthy is not None},
@@ -148,8 +159,18 @@ def _of_accounts(session: Session) -> Iterator[Metric]:
         "crisis_attempts_recent", "Attempts written down lately: the newest 10,000 of five minutes at most.", [*by, "kind", "outcome"],
         {(*label[id_], kind, outcome.value): n for (id_, kind, outcome), n in recent.outcomes.items() if id_ in label},
     )  # fmt: skip
-    yield _histogram("crisis_release_to_call_seconds", "From the moment it might leave to its first call, lately.", known, recent.to_call)
-    yield _histogram("crisis_release_to_accepted_seconds", "From the moment it might leave to the provider's yes, lately.", known, recent.to_accepted)
+    yield _histogram(
+        "crisis_release_to_call_seconds",
+        "From the moment it might leave to its first call, lately.",
+        known,
+        recent.to_call,
+    )
+    yield _histogram(
+        "crisis_release_to_accepted_seconds",
+        "From the moment it might leave to the provider's yes, lately.",
+        known,
+        recent.to_accepted,
+    )
 
 
 def _of_everything(session: Session) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from crisis import audit
 from crisis.console import identity
 from crisis.console.guard import signed_in
 from crisis.console.here import actor, runtime, signed_in_visitor
+from crisis.console.wording import refusal
 from crisis.models import SignIn, User
 from crisis.states import NotAllowed
 
@@ -32,7 +33,7 @@ def change_password() -> ResponseReturnValue:
     try:
         renewed = _new_hash(form)
     except NotAllowed as error:
-        return _page(gettext(error.say)), 422
+        return _page(refusal(error)), 422
     with runtime().database.writing() as session:
         session.get_one(User, actor().user_id).password_hash = renewed
         identity.end_all(session, here.user_id, but=here.token_hash)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.lists import Pager, asked_page
+from crisis.console.wording import refusal, told
 from crisis.models import Group, Person
 from crisis.oncall import groups as unit_groups
 from crisis.oncall import people
@@ -95,7 +96,7 @@ def create_group() -> ResponseReturnValue:
                 session, actor(), unit().id, request.form.get("key", ""), request.form.get("name", "")
             )
     except NotAllowed as error:
-        return _groups(gettext(error.say)), 422
+        return _groups(refusal(error)), 422
     flash(gettext("The group is there."), "good")
     return redirect(url_for("people.groups"))
 
@@ -148,7 +149,7 @@ def _form(
         "console/people/person.html",
         person=person,
         said=said,
-        wrong={field: gettext(say) for field, say in (wrong or {}).items()},
+        wrong={field: told(say) for field, say in (wrong or {}).items()},
         groups=unit_groups.groups_of(session, unit().id),
         editable=Role.ADMINISTRATOR in unit().roles,
     )

@@ -15,6 +15,7 @@ from crisis.console import language, signing, standings
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.standings import MessageStanding
+from crisis.console.wording import refusal
 from crisis.models import utcnow
 from crisis.playbooks import paper as paper_edition
 from crisis.playbooks.digest import changes, content
@@ -81,7 +82,7 @@ def sign(playbook_id: str, message: str) -> ResponseReturnValue:
                 now=_now(), zone=unit().settings.tz, found=found,
             )  # fmt: skip
     except NotAllowed as error:
-        return _sign_page(playbook_id, message, gettext(error.say)), 422
+        return _sign_page(playbook_id, message, refusal(error)), 422
     flash(gettext("Signed. One duty officer may now release this message with only its slots filled in."), "good")
     return redirect(url_for("playbooks.show", playbook_id=playbook_id))
 

@@ -24,6 +24,7 @@ from crisis.console.found import Found
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime
 from crisis.console.incidents import is_over
+from crisis.console.wording import refusal
 from crisis.models import utcnow
 from crisis.states import BroadcastState, Mode, NotAllowed, Role
 
@@ -52,7 +53,7 @@ def let_go(broadcast_id: uuid.UUID) -> ResponseReturnValue:
         with runtime().database.writing() as session:
             fresh = _release(session, found.broadcast(session, broadcast_id, lock=True))
     except NotAllowed as refused:
-        flash(gettext(refused.say), "bad")
+        flash(refusal(refused), "bad")
         back = "broadcasts.show" if isinstance(refused, NotReady) else "release.show"
         return redirect(url_for(back, broadcast_id=broadcast_id))
     if not fresh:
@@ -70,7 +71,7 @@ def ask(broadcast_id: uuid.UUID) -> ResponseReturnValue:
             submit.submit(session, actor(), this.broadcast, *parts, read=_read())
         flash(gettext("A second person has been asked. You are told here when they have answered."), "good")
     except NotAllowed as refused:
-        flash(gettext(refused.say), "bad")
+        flash(refusal(refused), "bad")
     return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
 
 
@@ -82,7 +83,7 @@ def take_back(broadcast_id: uuid.UUID) -> ResponseReturnValue:
             submit.withdraw(session, actor(), found.broadcast(session, broadcast_id, lock=True).broadcast)
         flash(gettext("It is a draft again. Nothing was sent."), "good")
     except NotAllowed as refused:
-        flash(gettext(refused.say), "warn")
+        flash(refusal(refused), "warn")
     return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
 
 

@@ -26,6 +26,7 @@ from crisis import audit
 from crisis.console import enrolment, identity, throttle
 from crisis.console.guard import half_signed_in, public, read_visitor, signed_in
 from crisis.console.here import Visitor, local_path, runtime, signed_in_visitor
+from crisis.console.wording import refusal
 from crisis.models import User, utcnow
 from crisis.settings import LANGUAGES
 from crisis.states import NotAllowed
@@ -108,9 +109,7 @@ def finish_enrol() -> ResponseReturnValue:
     except NotAllowed as error:
         with runtime().database.writing() as db:
             throttle.failed(db, keys, utcnow())
-        return render_template(
-            "console/signin/enrol.html", error=gettext(error.say), **enrolment.shown(half.login)
-        ), 422
+        return render_template("console/signin/enrol.html", error=refusal(error), **enrolment.shown(half.login)), 422
     return _onward(half, token)
 
 

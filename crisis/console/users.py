@@ -14,6 +14,7 @@ from crisis.console import rights
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.language import role_words
+from crisis.console.wording import refusal
 from crisis.models import User
 from crisis.states import NotAllowed, Role
 
@@ -45,7 +46,7 @@ def create() -> ResponseReturnValue:
             )
             return _once(user, password)
     except NotAllowed as error:
-        return _new(gettext(error.say)), 422
+        return _new(refusal(error)), 422
 
 
 @pages.post("/add")
@@ -58,7 +59,7 @@ def add() -> ResponseReturnValue:
             rights.set_roles(session, actor(), user, unit().id, {Role.VIEWER})
             user_id = user.id
     except NotAllowed as error:
-        return _new(gettext(error.say)), 422
+        return _new(refusal(error)), 422
     return redirect(url_for("users.show", user_id=user_id))
 
 
@@ -105,7 +106,7 @@ def reset(user_id: uuid.UUID) -> ResponseReturnValue:
             return _once(user, rights.reset_sign_in(session, actor(), user, unit().id))
     except NotAllowed as error:
         with runtime().database.reading() as session:
-            return _show(session, user_id, gettext(error.say)), 409
+            return _show(session, user_id, refusal(error)), 409
 
 
 def _roles() -> set[Role]:
@@ -122,7 +123,7 @@ def _change(user_id: uuid.UUID, act: Callable[[Session, User], None], done: str)
             act(session, _user(session, user_id))
     except NotAllowed as error:
         with runtime().database.reading() as session:
-            return _show(session, user_id, gettext(error.say)), 409
+            return _show(session, user_id, refusal(error)), 409
     flash(done, "good")
     with runtime().database.reading() as session:
         still_here = rights.user_in(session, user_id, unit().id)

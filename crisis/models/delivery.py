@@ -42,6 +42,15 @@ class Delivery(Base):
             sqlite_where=text("state IN ('sending', 'uncertain')"),
             postgresql_where=text("state IN ('sending', 'uncertain')"),
         ),
+        # What the board shows by name; without it every look would walk through all 20,000.
+        Index(
+            "ix_delivery_trouble",
+            "broadcast_id",
+            "account_id",
+            "id",
+            sqlite_where=text("state IN ('failed', 'uncertain')"),
+            postgresql_where=text("state IN ('failed', 'uncertain')"),
+        ),
         Index("ix_delivery_provider", "account_id", "provider_id"),
         Index("ix_delivery_follows", "follows_id"),
         Index("ix_delivery_address", "account_id", "address"),  # which message does this reply answer?

@@ -16,6 +16,7 @@ from crisis.playbooks import slots
 from crisis.playbooks.fill import Unwritten, drill_marked, drill_titled, fill, words
 from crisis.playbooks.playbook import BUILT_IN, PHASES, Message, Playbook, Texts
 from crisis.playbooks.readability import LIX_MOST, lix
+from crisis.sentence import Sentence
 from crisis.settings import LANGUAGES, Language
 from crisis.toml_lines import line_of
 
@@ -101,27 +102,31 @@ class _Note:
 
 def _dates(playbook: Playbook, today: date) -> Iterator[_Note]:
     if playbook.reviewed > today:
-        yield _Note("error", ("reviewed",), f"{playbook.reviewed} has not come yet; write the day it was reviewed")
+        say = Sentence("%(day)s has not come yet; write the day it was reviewed", day=playbook.reviewed)
+        yield _Note("error", ("reviewed",), say)
     if playbook.valid_until < today:
-        yield _Note("error", ("valid_until",), f"passed on {playbook.valid_until}; review the playbook, then move it")
+        say = Sentence("passed on %(day)s; review the playbook, then move it", day=playbook.valid_until)
+        yield _Note("error", ("valid_until",), say)
     elif (playbook.valid_until - today).days < SOON_DAYS:
-        yield _Note("warning", ("valid_until",), f"ends on {playbook.valid_until}; plan the next review")
+        say = Sentence("ends on %(day)s; plan the next review", day=playbook.valid_until)
+        yield _Note("warning", ("valid_until",), say)
     if playbook.reviewed > playbook.valid_until:
-        yield _Note("error", ("valid_until",), "is before the review; one of the two dates is wrong")
+        yield _Note("error", ("valid_until",), Sentence("is before the review; one of the two dates is wrong"))
 
 
 def _unused(playbook: Playbook) -> Iterator[_Note]:
     used = {name for message in playbook.messages.values() for name in message.names()}
     for name in playbook.slots:
         if name not in used:
-            yield _Note("warning", ("slots", name), "no message uses it; remove it or use it in a text")
+            yield _Note("warning", ("slots", name), Sentence("no message uses it; remove it or use it in a text"))
 
 
 def _structure(playbook: Playbook, channels: Mapping[str, Facts]) -> Iterator[_Note]:
     phases = {message.phase for message in playbook.messages.values()}
     for phase in PHASES:
         if phase not in phases:
-            yield _Note("error", ("messages",), f"no message has phase {phase}; every playbook needs one")
+            say = Sentence("no message has phase %(phase)s; every playbook needs one", phase=phase)
+            yield _Note("error", ("messages",), say)
     for key, message in playbook.messages.items():
         here: Where = ("messages", key)
         yield from _target(playbook, here, "corrected_by", message.corrected_by, "correction")
@@ -131,31 +136,38 @@ def _structure(playbook: Playbook, channels: Mapping[str, Facts]) -> Iterator[_N
         if message.next_update_minutes:
             for language in LANGUAGES:
                 if "{next_update}" not in message.short.in_(language):
-                    say = f"an update is promised in {message.next_update_minutes} minutes; say so with {{next_update}}"
+                    say = Sentence(
+                        "an update is promised in %(minutes)d minutes; say so with {next_update}",
+                        minutes=message.next_update_minutes,
+                    )
                     yield _Note("warning", (*here, "short", language), say, key, language)
 
 
 def _addresses(key: str, message: Message, channels: Mapping[str, Facts]) -> Iterator[_Note]:
     for channel in message.channels:
         if channel not in channels:
-            say = f"'{channel}' is no channel; known are {', '.join(sorted(channels))}"
+            known = ", ".join(sorted(channels))
+            say = Sentence("'%(channel)s' is no channel; known are %(known)s", channel=channel, known=known)
             yield _Note("error", ("messages", key, "channels"), say, key, channel=channel)
     for channel in message.override:
         if channel not in message.channels:
-            say = f"this message does not go to '{channel}'; add it to channels or remove these words"
+            say = Sentence(
+                "this message does not go to '%(channel)s'; add it to channels or remove these words", channel=channel
+            )
             yield _Note("error", ("messages", key, "override", channel), say, key, channel=channel)
 
 
 def _target(playbook: Playbook, here: Where, name: str, target: str | None, phase: str) -> Iterator[_Note]:
     key = str(here[-1])
     if target is None:
-        yield _Note("error", here, f"has no {name}; name the message of phase {phase}", key)
+        say = Sentence("has no %(name)s; name the message of phase %(phase)s", name=name, phase=phase)
+        yield _Note("error", here, say, key)
     elif target not in playbook.messages:
-        yield _Note(
-            "error", (*here, name), f"there is no message '{target}'; add [messages.{target}] or name another", key
-        )
+        say = Sentence("there is no message '%(name)s'; add [messages.%(name)s] or name another", name=target)
+        yield _Note("error", (*here, name), say, key)
     elif playbook.messages[target].phase != phase:
-        yield _Note("error", (*here, name), f"'{target}' is no message of phase {phase}; name one that is", key)
+        say = Sentence("'%(name)s' is no message of phase %(phase)s; name one that is", name=target, phase=phase)
+        yield _Note("error", (*here, name), say, key)
 
 
 def _named(message: Message, channels: Mapping[str, Facts]) -> list[Facts]:
@@ -168,7 +180,12 @@ def _texts(playbook: Playbook, key: str, channels: Mapping[str, Facts]) -> Itera
         try:
             texts = words(playbook, key, facts)
         except Unwritten:
-            say = f"goes to {facts.name} and has no {facts.form} text; write [messages.{key}.{facts.form}]"
+            say = Sentence(
+                "goes to %(channel)s and has no %(form)s text; write [messages.%(key)s.%(form)s]",
+                channel=facts.name,
+                form=facts.form,
+                key=key,
+            )
             yield _Note("error", ("messages", key), say, key, channel=facts.name)
             continue
         part = ("override", facts.name) if facts.name in message.override else (facts.form,)
@@ -177,15 +194,24 @@ def _texts(playbook: Playbook, key: str, channels: Mapping[str, Facts]) -> Itera
         title = fill(message.title.in_(language), _values(playbook, language, counting.plain(TITLE_MOST)))
         over = len(drill_titled(title, language)) - TITLE_MOST
         if over > 0:
-            say = f"{over} characters too long for a headline as a drill with every slot full (at most {TITLE_MOST})"
+            say = Sentence(
+                "%(over)d characters too long for a headline as a drill with every slot full (at most %(most)d)",
+                over=over,
+                most=TITLE_MOST,
+            )
             yield _Note("error", ("messages", key, "title", language), say, key, language)
         if message.voice:
             spoken = _spoken(playbook, message.voice, language)
             if spoken > VOICE_MOST:
-                say = f"{spoken - VOICE_MOST} characters too long to be spoken (at most {VOICE_MOST})"
+                say = Sentence(
+                    "%(over)d characters too long to be spoken (at most %(most)d)",
+                    over=spoken - VOICE_MOST,
+                    most=VOICE_MOST,
+                )
                 yield _Note("error", ("messages", key, "voice", language), say, key, language)
     if message.voice is None:
-        yield _Note("warning", ("messages", key), f"can't be spoken on the phone; write [messages.{key}.voice]", key)
+        say = Sentence("can't be spoken on the phone; write [messages.%(key)s.voice]", key=key)
+        yield _Note("warning", ("messages", key), say, key)
 
 
 def _spoken(playbook: Playbook, texts: Texts, language: Language) -> int:
@@ -209,17 +235,27 @@ def _room(playbook: Playbook, where: Where, texts: Texts, facts: Facts) -> Itera
         widest = _filled(playbook, text, language, facts)
         place = (*where, language)
         plain, drill = facts.measure(widest), facts.measure(drill_marked(widest, language, facts.form))
-        size, when = (plain, "with") if plain.over else (drill, "as a drill, with")
-        if size.over:
-            note = f"; {size.note}" if size.note else ""
-            say = f"{size.over} {size.unit} too many for {facts.label} {when} every slot full: {_of(size)}{note}"
+        if plain.over:
+            said = _said_of(facts, plain)
+            say = Sentence("%(over)d %(unit)s too many for %(channel)s with every slot full: %(used)s", **said)
+            yield _Note("error", place, say, key, language, facts.name)
+        elif drill.over:
+            said = _said_of(facts, drill)
+            say = Sentence(
+                "%(over)d %(unit)s too many for %(channel)s as a drill, with every slot full: %(used)s", **said
+            )
             yield _Note("error", place, say, key, language, facts.name)
         elif plain.note:
-            yield _Note("warning", place, f"{facts.label}: {plain.note}", key, language, facts.name)
+            say = Sentence("%(channel)s: %(note)s", channel=Sentence(facts.label), note=plain.note)
+            yield _Note("warning", place, say, key, language, facts.name)
 
 
-def _of(size: Size) -> str:
-    return f"{size.used} of {size.limit} {size.unit}"
+def _said_of(facts: Facts, size: Size) -> dict[str, object]:
+    unit = Sentence(size.unit)
+    used = Sentence("%(used)d of %(limit)d %(unit)s", used=size.used, limit=size.limit, unit=unit)
+    if size.note:
+        used = Sentence("%(used)s; %(note)s", used=used, note=size.note)
+    return {"over": size.over, "unit": unit, "channel": Sentence(facts.label), "used": used}
 
 
 def _filled(playbook: Playbook, text: str, language: Language, facts: Facts) -> str:
@@ -240,5 +276,9 @@ def _wordiness(playbook: Playbook) -> Iterator[_Note]:
                 assert texts is not None  # noqa: S101 - the loop is empty without
                 grade = lix(texts.in_(language))
                 if grade > LIX_MOST[form]:
-                    say = f"hard to read (LIX {grade}, at most {LIX_MOST[form]}); shorter sentences, shorter words"
+                    say = Sentence(
+                        "hard to read (LIX %(grade)d, at most %(most)d); shorter sentences, shorter words",
+                        grade=grade,
+                        most=LIX_MOST[form],
+                    )
                     yield _Note("warning", ("messages", key, form, language), say, key, language)

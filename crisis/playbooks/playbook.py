@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from crisis.channels.base import Form
+from crisis.sentence import Sentence
 from crisis.settings import Frozen, Language
 
 SlotType = Literal["text", "place", "time", "number", "phone", "choice", "url"]
@@ -35,10 +36,13 @@ def placeholders(text: str) -> list[str]:
 
 def _readable(text: str) -> str:
     if not text.strip():
-        msg = "is empty; write the text"
+        msg = Sentence("is empty; write the text")
         raise ValueError(msg)
     if unseen := _UNSEEN.search(text):
-        msg = f"holds an invisible character (U+{ord(unseen[0]):04X}); delete it and type the words around it again"
+        msg = Sentence(
+            "holds an invisible character (U+%(code)s); delete it and type the words around it again",
+            code=f"{ord(unseen[0]):04X}",
+        )
         raise ValueError(msg)
     return text
 
@@ -76,20 +80,24 @@ class Slot(Frozen):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Slot:
         if self.type in {"text", "place"} and self.limit is None:
-            msg = f"a slot of type {self.type} needs `max`, its greatest length in characters; add max = 40"
+            msg = Sentence(
+                "a slot of type %(type)s needs `max`, its greatest length in characters; add max = 40", type=self.type
+            )
             raise ValueError(msg)
         if (self.type == "choice") != bool(self.choices):
-            msg = "a slot of type choice needs its choices, and no other type has them; see playbooks/README.md"
+            msg = Sentence(
+                "a slot of type choice needs its choices, and no other type has them; see playbooks/README.md"
+            )
             raise ValueError(msg)
         if self.type in {"choice", "time"} and self.limit is not None:
-            msg = f"a slot of type {self.type} has a length of its own; remove `max`"
+            msg = Sentence("a slot of type %(type)s has a length of its own; remove `max`", type=self.type)
             raise ValueError(msg)
         if self.domains and self.type != "url":
-            msg = "only a slot of type url has `domains`; remove it"
+            msg = Sentence("only a slot of type url has `domains`; remove it")
             raise ValueError(msg)
         keys = [choice.key for choice in self.choices]
         if twice := {key for key in keys if keys.count(key) > 1}:
-            msg = f"choice '{min(twice)}' is there twice; give each choice a key of its own"
+            msg = Sentence("choice '%(key)s' is there twice; give each choice a key of its own", key=min(twice))
             raise ValueError(msg)
         return self
 

@@ -29,6 +29,7 @@ from crisis.playbooks.playbook import (
     Texts,
     placeholders,
 )
+from crisis.sentence import Sentence
 from crisis.settings import LANGUAGES
 from crisis.toml_lines import line_of
 
@@ -76,7 +77,10 @@ def read_text(source: str, name: str) -> Playbook:
         raw = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        say = f"{error}; this is not TOML: look for a missing quote, bracket or equals sign here or just above"
+        say = Sentence(
+            "%(error)s; this is not TOML: look for a missing quote, bracket or equals sign here or just above",
+            error=str(error),
+        )
         raise BrokenPlaybook([Mistake(int(line[1]) if line else source.count("\n") + 1, name, say)]) from None
     mistakes: list[Mistake] = []
 
@@ -90,11 +94,12 @@ def read_text(source: str, name: str) -> Playbook:
             blame(item["loc"], _remedy(item))
         raise BrokenPlaybook(mistakes) from None
     if playbook.id != name:
-        blame(
-            ("id",), f"'{playbook.id}' is not the file's name; rename the file to {playbook.id}.toml or change the id"
+        say = Sentence(
+            "'%(id)s' is not the file's name; rename the file to %(id)s.toml or change the id", id=playbook.id
         )
-    for where, say in _contradictions(playbook):
-        blame(where, say)
+        blame(("id",), say)
+    for where, what in _contradictions(playbook):
+        blame(where, what)
     if mistakes:
         raise BrokenPlaybook(mistakes)
     return playbook
@@ -150,9 +155,11 @@ def _source(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        say = "is not saved as UTF-8; save it again with that encoding"
+        say = Sentence("is not saved as UTF-8; save it again with that encoding")
     except OSError as error:
-        say = f"can't be read: {error.strerror}; check that it exists and that this user may read it"
+        say = Sentence(
+            "can't be read: %(error)s; check that it exists and that this user may read it", error=error.strerror
+        )
     raise BrokenPlaybook([Mistake(1, path.name, say)])
 
 
@@ -169,17 +176,25 @@ def _remedy(item: ErrorDetails) -> str:
     match item["type"]:
         case "extra_forbidden":
             near = get_close_matches(key, _EVERY_KEY, n=1)
-            return f"there is no such key here; {f'did you mean {near[0]}?' if near else 'remove it'}"
+            if near:
+                return Sentence("there is no such key here; did you mean %(near)s?", near=near[0])
+            return Sentence("there is no such key here; remove it")
         case "missing":
-            return "is missing; write the text in this language too" if key in LANGUAGES else "is missing; add it"
+            if key in LANGUAGES:
+                return Sentence("is missing; write the text in this language too")
+            return Sentence("is missing; add it")
         case "literal_error":
-            return f"is {item['input']!r}; write {item['ctx']['expected']}"
+            return Sentence("is %(input)r; write %(expected)s", input=item["input"], expected=item["ctx"]["expected"])
         case "string_pattern_mismatch":
-            return f"is {item['input']!r}; use small letters a-z, digits and _ (in `id` -), starting with a letter"
+            return Sentence(
+                "is %(input)r; use small letters a-z, digits and _ (in `id` -), starting with a letter",
+                input=item["input"],
+            )
         case "value_error":
-            return str(item["ctx"]["error"])
+            return Sentence(item["ctx"]["error"].args[0])
         case _:
-            return f"{item['msg'][:1].lower()}{item['msg'][1:]}; got {item['input']!r}"
+            wrong = f"{item['msg'][:1].lower()}{item['msg'][1:]}"
+            return Sentence("%(wrong)s; got %(input)r", wrong=wrong, input=item["input"])
 
 
 _Blame = tuple[tuple[str | int, ...], str]
@@ -188,7 +203,8 @@ _Blame = tuple[tuple[str | int, ...], str]
 def _contradictions(playbook: Playbook) -> Iterator[_Blame]:
     for name in playbook.slots:
         if name in BUILT_IN:
-            yield ("slots", name), f"{{{name}}} is always there by itself; remove this slot or give it another name"
+            say = Sentence("{%(name)s} is always there by itself; remove this slot or give it another name", name=name)
+            yield ("slots", name), say
     always = set(playbook.slots) | {"organisation", "link"}
     for key, message in playbook.messages.items():
         known = always | ({"next_update"} if message.next_update_minutes else set())
@@ -215,7 +231,7 @@ def _wrong_message(
         yield from _spoken_links((*here, "voice"), message.voice, playbook)
     for language in LANGUAGES:
         if "\n" in message.title.in_(language).strip():
-            yield (*here, "title", language), "is more than one line; a headline is one line"
+            yield (*here, "title", language), Sentence("is more than one line; a headline is one line")
 
 
 def _wrong_words(where: tuple[str | int, ...], texts: Texts, known: set[str]) -> Iterator[_Blame]:
@@ -225,17 +241,20 @@ def _wrong_words(where: tuple[str | int, ...], texts: Texts, known: set[str]) ->
             if name in known:
                 continue
             if name == "next_update":
-                say = "{next_update} needs a promise; set next_update_minutes above 0 or take it out of the text"
+                say = Sentence(
+                    "{next_update} needs a promise; set next_update_minutes above 0 or take it out of the text"
+                )
             elif not known:
-                say = f"{{{name}}} can't stand here; write plain words"
+                say = Sentence("{%(name)s} can't stand here; write plain words", name=name)
+            elif near := get_close_matches(name, known, n=1):
+                say = Sentence("there is no slot {%(name)s}; did you mean {%(near)s}?", name=name, near=near[0])
             else:
-                near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {{{near[0]}}}?" if near else f"add [slots.{name}] or take it out"
-                say = f"there is no slot {{{name}}}; {hint}"
+                say = Sentence("there is no slot {%(name)s}; add [slots.%(name)s] or take it out", name=name)
             yield (*where, language), say
         rest = PLACEHOLDER.sub("", text)
         if "{" in rest or "}" in rest:
-            yield (*where, language), "has a brace that belongs to no slot; write {name}, or leave braces out"
+            say = Sentence("has a brace that belongs to no slot; write {name}, or leave braces out")
+            yield (*where, language), say
 
 
 def _spoken_links(where: tuple[str | int, ...], texts: Texts, playbook: Playbook) -> Iterator[_Blame]:
@@ -244,6 +263,8 @@ def _spoken_links(where: tuple[str | int, ...], texts: Texts, playbook: Playbook
         text = texts.in_(language)
         for name in placeholders(text):
             if name in links:
-                yield (*where, language), f"{{{name}}} is a link, which nobody can hear; take it out of the voice text"
+                say = Sentence("{%(name)s} is a link, which nobody can hear; take it out of the voice text", name=name)
+                yield (*where, language), say
         if "://" in text or "www." in text:
-            yield (*where, language), "holds a web address, which nobody can hear; take it out of the voice text"
+            say = Sentence("holds a web address, which nobody can hear; take it out of the voice text")
+            yield (*where, language), say

@@ -17,16 +17,17 @@ from sqlalchemy.orm import Session
 from crisis.models import SignOff
 from crisis.playbooks.digest import content, digest_of
 from crisis.playbooks.playbook import Playbook
+from crisis.sentence import Sentence
 
 Reason = Literal["signed", "unsigned", "revoked", "changed", "expired", "outdated"]
 
 SAYS: dict[Reason, str] = {
-    "signed": "signed off",
-    "unsigned": "nobody has signed this message off",
-    "revoked": "the sign-off was taken back",
-    "changed": "the text or its rules changed after the sign-off",
-    "expired": "the sign-off has run out",
-    "outdated": "the playbook is past its valid_until and must be reviewed",
+    "signed": Sentence("signed off"),
+    "unsigned": Sentence("nobody has signed this message off"),
+    "revoked": Sentence("the sign-off was taken back"),
+    "changed": Sentence("the text or its rules changed after the sign-off"),
+    "expired": Sentence("the sign-off has run out"),
+    "outdated": Sentence("the playbook is past its valid_until and must be reviewed"),
 }
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from crisis import migrations
 from crisis.actor import Actor
 from crisis.broadcasts import draft, incidents, release
 from crisis.channels import email, page, sms, x
 from crisis.db import Database
 from crisis.models import (
     Account,
-    Base,
     Broadcast,
     Delivery,
     Destination,
@@ -226,7 +226,7 @@ def a_scene(folder: Path, database_url: str = "") -> Iterator[Scene]:
     for name in ("mass-casualty", "it-outage"):
         shutil.copy(PLAYBOOKS / f"{name}.toml", folder / "playbooks")
     made = Database(database_url or f"sqlite:///{settings.data_dir / 'crisis.db'}")
-    Base.metadata.create_all(made.engine)
+    migrations.upgrade(made)
     made.close()
     runtime = start(settings)
     scene = Scene(runtime, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -18,7 +19,12 @@ def _phones(scene: Scene, broadcast_id: object) -> list[str]:
     with scene.runtime.database.reading() as session:
         row = session.get_one(Broadcast, broadcast_id)
         original = session.get(Broadcast, row.follows_id) if row.follows_id else None
-        found = reach.receivers(session, row, chosen_accounts(session, row), original)
+        accounts = chosen_accounts(session, row)
+        found = reach.receivers(session, row, accounts, original)
+        # What the preview counts is what the release would queue, in every case tried here.
+        heads = reach.head_count(session, row, accounts, original)
+        assert heads.deliveries == Counter((one.account_id, one.language) for one in found)
+        assert heads.persons == len({one.person_id for one in found if one.person_id})
         return [one.address for one in found if one.channel == "sms"]
 
 

@@ -15,9 +15,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import StrictUndefined
 
+from crisis import migrations
 from crisis.actor import SYSTEM
 from crisis.console import create_app, rights
-from crisis.models import Account, Base, Unit, User
+from crisis.db import Database
+from crisis.models import Account, Unit, User
 from crisis.runtime import Runtime, start
 from crisis.settings import ConsoleSettings, SecretRef, Settings, UnitSettings
 from crisis.states import Mode, Role
@@ -40,10 +42,8 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
             UnitSettings(key="dep", name="Departementet", kind="public_body", language="nn"),
         ),
     )
-    from crisis.db import Database
-
     made = Database(f"sqlite:///{settings.data_dir / 'crisis.db'}")
-    Base.metadata.create_all(made.engine)
+    migrations.upgrade(made)
     made.close()
     parts = start(settings)
     with parts.database.writing() as session:

@@ -24,6 +24,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
+from crisis import migrations
 from crisis import runtime as wiring
 from crisis.actor import Actor
 from crisis.broadcasts import draft, incidents
@@ -33,7 +34,6 @@ from crisis.embedded.ports import moved
 from crisis.embedded.redis import running as running_redis
 from crisis.models import (
     Account,
-    Base,
     Broadcast,
     Delivery,
     Destination,
@@ -347,7 +347,7 @@ def town(
         environment |= keys.demo_secrets(settings, environment)
         os.environ.update(keys.demo_secrets(settings, os.environ))
         built = wiring.build(settings)
-        Base.metadata.create_all(built.database.engine)
+        migrations.upgrade(built.database)
         built.close()
         runtime = wiring.start(settings)
         stack.callback(runtime.close)

@@ -453,6 +453,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'queued'"),
     )
     op.create_index(
+        "ix_delivery_trouble",
+        "delivery",
+        ["broadcast_id", "account_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('failed', 'uncertain')"),
+        postgresql_where=sa.text("state IN ('failed', 'uncertain')"),
+    )
+    op.create_index(
         "ix_delivery_unfinished",
         "delivery",
         ["state", "lease_until"],

@@ -1,0 +1,112 @@
+"""The acts of the record as people say them. The record keeps its own short names, which searches and exports use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import gettext
+
+from crisis.console.language import N_
+from crisis.console.wording import told
+
+ACTS: Mapping[str, str] = {
+    "account.paused": N_("paused an account"),
+    "account.resumed": N_("resumed an account"),
+    "broadcast.approved": N_("approved a broadcast"),
+    "broadcast.discarded": N_("threw a draft away"),
+    "broadcast.drafted": N_("began a draft"),
+    "broadcast.glass_broken": N_("released without a second person"),
+    "broadcast.rejected": N_("rejected a broadcast"),
+    "broadcast.released": N_("released a broadcast"),
+    "broadcast.retried": N_("retried what failed"),
+    "broadcast.returned": N_("sent a broadcast back"),
+    "broadcast.stopped": N_("stopped a broadcast"),
+    "broadcast.submitted": N_("asked for a second person"),
+    "broadcast.tested": N_("sent a test to themselves"),
+    "broadcast.withdrawn": N_("took a broadcast back to a draft"),
+    "delivery.repeated": N_("looked, and sent it again"),
+    "delivery.seen": N_("looked, and it is there"),
+    "demo.seeded": N_("filled the demo with people"),
+    "group.created": N_("made a group"),
+    "group.renamed": N_("renamed a group"),
+    "incident.closed": N_("closed an incident"),
+    "incident.opened": N_("opened an incident"),
+    "people.exported": N_("exported people"),
+    "people.imported": N_("imported people"),
+    "person.added": N_("added a person"),
+    "person.changed": N_("changed a person"),
+    "person.removed": N_("removed a person"),
+    "playbook.revoked": N_("took a sign-off back"),
+    "playbook.signed": N_("signed off a message"),
+    "playbook.signed_off": N_("signed off a message"),
+    "sign_in.begun": N_("signed in"),
+    "sign_in.ended": N_("signed out"),
+    "terminal.password_wrong": N_("wrong password at the terminal"),
+    "user.added": N_("made a user at the terminal"),
+    "user.created": N_("made a user"),
+    "user.disabled": N_("disabled a user"),
+    "user.enabled": N_("let a user sign in again"),
+    "user.enrolled": N_("set up their sign-in"),
+    "user.password_changed": N_("changed their password"),
+    "user.roles_changed": N_("changed a user's roles"),
+    "user.sign_in_reset": N_("reset a user's sign-in"),
+}
+
+DETAILS: Mapping[str, str] = {
+    "account": N_("account"),
+    "accounts": N_("accounts"),
+    "address": N_("address"),
+    "after": N_("after"),
+    "authority": N_("needs"),
+    "before": N_("before"),
+    "cancelled": N_("cancelled"),
+    "changed": N_("changed"),
+    "deliveries": N_("deliveries"),
+    "destinations": N_("destinations"),
+    "digest": N_("fingerprint"),
+    "everywhere": N_("everywhere"),
+    "host": N_("computer"),
+    "key": N_("key"),
+    "login": N_("login"),
+    "message": N_("message"),
+    "mode": N_("kind"),
+    "name": N_("name"),
+    "new": N_("new"),
+    "os_user": N_("user on the computer"),
+    "persons": N_("people"),
+    "playbook": N_("playbook"),
+    "proof": N_("proof"),
+    "reason": N_("why"),
+    "reference": N_("reference"),
+    "role": N_("role"),
+    "roles": N_("roles"),
+    "rows": N_("lines"),
+    "title": N_("title"),
+    "until": N_("until"),
+    "why": N_("why"),
+}
+
+
+def act_word(act: str) -> str:
+    """What was done; an act we have no words for by its short name."""
+    return str(gettext(ACTS[act])) if act in ACTS else act
+
+
+def acts_like(words: str) -> list[str]:
+    """The short names of the acts that read like this in the reader's language."""
+    return [act for act in ACTS if words.casefold() in act_word(act).casefold()]
+
+
+def detail_word(name: str) -> str:
+    return str(gettext(DETAILS[name])) if name in DETAILS else name
+
+
+def detail_value(value: object) -> str:
+    """A detail of an act, as it may be read: lists with commas, words of ours in the reader's language."""
+    if isinstance(value, bool):
+        return str(gettext("yes") if value else gettext("no"))
+    if isinstance(value, list):
+        return ", ".join(detail_value(one) for one in value) or "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{detail_word(name)}: {detail_value(one)}" for name, one in value.items()) or "–"
+    return "–" if value is None else told(str(value))

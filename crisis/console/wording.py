@@ -1,0 +1,213 @@
+"""Sentences of the domain in the reader's language: those that carry their facts, and those the tables keep in English.
+
+The domain writes English, also into deliveries, accounts and the record, where it stays as it was written. Here it is
+recognised and said anew. A provider's own words are nobody's to translate and pass through as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+
+from flask_babel import gettext
+
+from crisis.broadcasts.compose import Problem
+from crisis.broadcasts.freeze import NotReady
+from crisis.console import language
+from crisis.console.language import N_
+from crisis.console.slot_words import in_words
+from crisis.sentence import Sentence
+from crisis.states import NotAllowed
+
+# What the tables may hold, in the words of the domain; a test compares the two. A place holds anything.
+KEPT: tuple[str, ...] = (
+    # broadcasts
+    N_("a test to oneself"),
+    N_("the system's own words"),
+    N_("stopped by an officer"),
+    N_("cancelled in the countdown"),
+    N_("followed by: correction"),
+    N_("followed by: all_clear"),
+    # deliveries and their attempts
+    N_("found at the provider"),
+    N_("safe to repeat"),
+    N_("not found at the provider yet"),
+    N_("looked, and it is not there"),
+    N_("it cannot be looked up; a person must decide"),
+    N_("it cannot be looked up; it is repeated after %(minutes)d minutes"),
+    N_("repeated: missing it is worse than getting it twice"),
+    N_("a person saw it there"),
+    N_("a person saw that it is not there"),
+    N_("the sender went away during the call"),
+    N_("too old when its turn came"),
+    N_("not repeated, because the broadcast was stopped; it may have left"),
+    N_("not sent again, because %(why)s"),
+    N_("what follows it has left"),
+    N_("the broadcast was stopped"),
+    N_("the receiver has said stop"),
+    N_("its words could not be stored"),
+    N_("the call was cut off before an answer came"),
+    N_("the look failed: %(kind)s"),
+    N_("defect in the %(channel)s adapter: %(kind)s"),
+    # what calls end in
+    N_("no answer in time"),
+    N_("no connection (%(kind)s)"),
+    N_("no connection to %(host)s (%(kind)s)"),
+    N_("the encrypted line broke (%(kind)s)"),
+    N_("the answer was lost on the way (%(kind)s)"),
+    N_("the answer has an unexpected shape (%(kind)s)"),
+    N_("HTTP %(status)d, but the answer is cut off or not JSON"),
+    N_("%(said)s; the address of this account redirects elsewhere"),
+    # e-mail
+    N_("%(host)s takes our messages, %(how)s"),
+    N_("no TLS"),
+    N_("the mail server went silent (%(kind)s)"),
+    N_("%(host)s offers no STARTTLS, and nothing is sent in the clear"),
+    N_("%(host)s does not let anybody sign in"),
+    # the incident page
+    N_("pages are written to %(folder)s"),
+    N_("cannot write the pages: %(error)s"),
+    N_("another process is writing the incident pages"),
+    N_("this account shows %(mode)s pages only"),
+    N_("the pages have no language '%(language)s'"),
+    # X
+    N_("signed in as @%(handle)s"),
+    N_("these keys belong to @%(handle)s, not to @%(wanted)s"),
+    N_("cannot look for a post without the time of its first attempt"),
+    N_("more than %(num)d posts since the first attempt; look on the wall"),
+    N_("X did not say whose keys these are"),
+    N_("X took the call but named no post"),
+    # SMS
+    N_("keys are alive"),
+    N_("keys are alive; no receipts, because console.public_url is this machine only"),
+    N_("Twilio took the call but named no message"),
+    N_("cannot look for a message without the time of its first attempt"),
+    N_("%(num)d messages with this text went to this number"),
+    N_("more than %(num)d messages with this number since the first attempt"),
+    N_("too old to send"),
+    N_("the receiver has answered STOP"),
+    N_("the sender's queue overflowed, or the message grew too old in it"),
+    N_("the Twilio account is suspended"),
+    N_("the phone is off or out of reach"),
+    N_("the phone or its carrier blocks our messages"),
+    N_("the number is unknown or no longer in use"),
+    N_("a landline, or a carrier that cannot be reached"),
+    N_("the carrier filtered the message out"),
+    N_("the carrier gives no reason"),
+    N_("over the carrier's rate for this sender"),
+    N_("the carrier's daily limit is used up"),
+    N_("the toll-free sender is not verified"),
+    N_("the US sender is not registered"),
+    N_("too old before it could be sent"),
+    N_("the carrier did not answer in time"),
+    N_("blocked by Twilio's fraud guard"),
+    N_("held back by quiet hours"),
+    # accounts
+    N_("stopped by itself: %(why)s"),
+)
+
+# Single words that are facts in sentences, as the domain writes them.
+WORDS: tuple[str, ...] = (
+    # units of size
+    N_("characters"),
+    N_("weighted characters"),
+    N_("parts"),
+    # roles
+    N_("viewer"),
+    N_("triager"),
+    N_("officer"),
+    N_("approver"),
+    N_("administrator"),
+    # states of broadcasts and deliveries
+    N_("draft"),
+    N_("submitted"),
+    N_("approved"),
+    N_("rejected"),
+    N_("released"),
+    N_("stopped"),
+    N_("closed"),
+    N_("queued"),
+    N_("sending"),
+    N_("accepted"),
+    N_("delivered"),
+    N_("failed"),
+    N_("uncertain"),
+    N_("suppressed"),
+    N_("cancelled"),
+    N_("expired"),
+    # how an attempt ended
+    N_("busy"),
+    N_("unreachable"),
+    N_("misconfigured"),
+    N_("given_back"),
+    N_("lost"),
+    # the rest
+    N_("live"),
+    N_("drill"),
+    N_("single"),
+    N_("dual"),
+)
+
+_PLACE = re.compile(r"%\((\w+)\)([sdr])")
+
+
+def told(text: str | None) -> str:
+    """A sentence of ours in the reader's language; anything else as it is."""
+    if not text:
+        return ""
+    if isinstance(text, Sentence):
+        return said(text.words, text.facts)
+    known = str(gettext(text))
+    if known != text or language.current() == "en":
+        return known
+    for words in KEPT:
+        if found := _shape(words).fullmatch(text):
+            return said(words, _facts(words, found))
+    return text
+
+
+def said(words: str, facts: Mapping[str, object]) -> str:
+    """One of the catalogues' sentences with its facts in place; facts that are words are said anew too."""
+    return (
+        str(gettext(words, **{name: _fact(value) for name, value in facts.items()})) if facts else str(gettext(words))
+    )
+
+
+def refusal(error: NotAllowed) -> str:
+    """Why something was refused: everything that stands in the way, when that is known, else the one sentence."""
+    if isinstance(error, NotReady):
+        listed = [located(one) for one in error.composed.problems]
+        listed += [f"{name}: {in_words(bad)}" for name, bad in error.composed.slot_errors.items()]
+        if listed:
+            return "; ".join(listed)
+    return told(error.say)
+
+
+def located(problem: Problem) -> str:
+    """A problem after the channel and the language it is about."""
+    where = [language.channel_word(problem.channel)] if problem.channel else []
+    where += [language.NAMES.get(problem.language, problem.language)] if problem.language else []
+    here = said(problem.say, problem.facts)
+    return f"{', '.join(where)}: {here}" if where else here
+
+
+def _fact(value: object) -> object:
+    if isinstance(value, str):
+        return told(value)
+    return language.day(value) if isinstance(value, date) else value
+
+
+@cache
+def _shape(words: str) -> re.Pattern[str]:
+    """What a kept sentence looks like with something in its places."""
+    parts, end = [], 0
+    for place in _PLACE.finditer(words):
+        parts += [re.escape(words[end : place.start()]), f"(?P<{place[1]}>{r'-?[0-9]+' if place[2] == 'd' else '.+'})"]
+        end = place.end()
+    return re.compile("".join(parts) + re.escape(words[end:]), re.DOTALL)
+
+
+def _facts(words: str, found: re.Match[str]) -> dict[str, object]:
+    return {place[1]: int(found[place[1]]) if place[2] == "d" else found[place[1]] for place in _PLACE.finditer(words)}

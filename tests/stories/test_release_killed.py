@@ -1,0 +1,56 @@
+"""Whoever releases may die in the next moment: what is committed is sent, what is not leaves no trace."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from crisis.models import AuditRow, Broadcast, Delivery
+from crisis.states import Mode
+from tests.stories.proof import prove
+from tests.stories.town import ROOT, town
+
+pytestmark = pytest.mark.slow
+
+# Dies where a console could: with the release committed and no wake-up sent, or with everything written but the commit.
+RELEASE = """
+import os, pathlib, signal, sys, uuid
+from sqlalchemy import event
+from crisis import runtime
+from tests.stories.town import Town
+parts = runtime.build(runtime.load(pathlib.Path(os.environ["CRISIS_SETTINGS"])))
+die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+here = Town(pathlib.Path("."), None, parts, dict(os.environ), "")
+if sys.argv[2] == "after":
+    parts.database.after_commit = die
+else:
+    event.listen(parts.database.engine, "commit", die)
+here.release(uuid.UUID(sys.argv[1]), channels=("sms",))
+"""
+
+
+@pytest.mark.parametrize("moment", ["after", "before"])
+def test_killed_beside_the_commit(tmp_path: Path, database_url: str, moment: str) -> None:
+    with town(tmp_path, database_url=database_url) as here:
+        phones = here.populate(5)
+        here.start("sender-live", "clock")
+        incident = here.open(Mode.LIVE)
+        command = [sys.executable, "-c", RELEASE, str(incident), moment]
+        died = subprocess.run(command, cwd=ROOT, env=here.environment, check=False)
+        assert died.returncode == -signal.SIGKILL
+        with here.runtime.database.reading() as session:
+            broadcasts = session.scalars(select(Broadcast.id)).all()
+            acts = session.scalars(select(AuditRow.act).where(AuditRow.act == "broadcast.released")).all()
+            count = session.scalar(select(func.count()).select_from(Delivery))
+        if moment == "before":
+            assert (list(broadcasts), list(acts), count) == ([], [], 0)
+            assert not here.phones()
+        else:
+            assert acts == ["broadcast.released"]
+            assert here.settled_soon(broadcasts[0]) == {"accepted": 5}
+            prove(here, broadcasts[0], once=phones)
