@@ -126,7 +126,7 @@ def playbooks() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def playbooks_check(path: Path, arguments: tuple[str, ...]) -> None:
-    """Do they read, and does every text fit every channel? [FOLDER] [--sizes]"""
+    """Do they read, and does every text fit every channel? [FOLDER] [--quiet]"""
     folder = [] if any(not word.startswith("-") for word in arguments) else [str(_playbooks_folder(path))]
     sys.exit(playbook_check.main([*folder, *arguments]))
 

@@ -23,8 +23,12 @@ SHORTEST = 6  # a shorter "secret" would blacken ordinary words
 
 _secrets: set[str] = set()
 
-_NAMES = re.compile(r"(?i)(^|_)(authorization|cookie|password|passwd|secret|token|api_?key|auth|credentials?|signature)s?$")
-_VARIABLES = re.compile(r"(?i)(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|(API|ACCESS|CONSUMER|PRIVATE|SHARED)_KEY)(_|$)")
+_NAMES = re.compile(
+    r"(?i)(^|_)(authorization|cookie|password|passwd|secret|token|api_?key|auth|credentials?|signature)s?$"
+)
+_VARIABLES = re.compile(
+    r"(?i)(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|(API|ACCESS|CONSUMER|PRIVATE|SHARED)_KEY)(_|$)"
+)
 _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
     # Authorization: Bearer ..., Basic ..., OAuth oauth_consumer_key="..."
     (re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n]+"), rf"\1{HIDDEN}"),

@@ -19,7 +19,6 @@ from crisis.models import Account, utcnow
 from crisis.runtime import Runtime
 from crisis.sending import pulse, receipts
 from crisis.settings import SettingsError
-from crisis.states import Mode
 from crisis.triage import inbox
 from workers.process import configured, run
 

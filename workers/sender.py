@@ -118,6 +118,7 @@ class Sender:
             except Exception:  # the database is away: nothing can be sent without it
                 log.exception("open.failed")
                 await asyncio.sleep(LOOK_SECONDS)
+        return None
 
     def _open(self) -> None:
         """Open every account of this mode. One whose secret is missing pauses alone; the others send."""
@@ -178,8 +179,10 @@ class Sender:
             await asyncio.sleep(LOOK_SECONDS)
         finally:
             del self._drains[account_id], self._tasks[account_id]
-            if calls or account_id in self._woken:  # there may be more. After a drain that found nothing to do the next look is early enough:
-                self._news.set()  # what is due may be waiting for something else, and we would turn in circles
+            # There may be more. After a drain that found nothing to do the next look is early enough: what is due may
+            # be waiting for something else, and we would turn in circles.
+            if calls or account_id in self._woken:
+                self._news.set()
 
     async def _beat(self) -> None:
         while True:

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 import structlog
 from sqlalchemy import and_, or_, select
+from sqlalchemy.exc import DBAPIError
 
 from crisis.channels.base import Channel
 from crisis.models import Account, Delivery, Tally, utcnow
@@ -68,26 +69,29 @@ class Speaking:
         deadline = time.monotonic() + seconds
         await asyncio.to_thread(self._sweep)
         tasks = [asyncio.create_task(self._drain_on(key, channel)) for key, channel in self._channels.items()]
-        standing: Standing = {}
-        while not self._stopping.is_set():
-            try:
-                standing = await asyncio.to_thread(self.standing)
-                tell(standing)
-                if all(ended for _, ended in standing.values()):
+        try:
+            while not self._stopping.is_set() and time.monotonic() < deadline:
+                if await self._settled(tell):
                     break
-            except Exception:  # the database went away in the middle: drains wait for it, and so do we
-                log.exception("standing.failed")
-            if time.monotonic() > deadline:
-                break
-            await self._rest(LOOK_SECONDS)
-        self.stop()
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS + WRITE_SECONDS)
-            for task in late:  # it can't be written down; the leases run out, and it is found out
-                task.cancel()
-        for channel in self._channels.values():
-            await channel.close()
+                await self._rest(LOOK_SECONDS)
+        finally:
+            self.stop()
+            if tasks:
+                _, late = await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS + WRITE_SECONDS)
+                for task in late:  # it can't be written down; the leases run out, and it is found out
+                    task.cancel()
+            for channel in self._channels.values():
+                await channel.close()
         return await asyncio.to_thread(self.standing)
+
+    async def _settled(self, tell: Callable[[Standing], None]) -> bool:
+        try:
+            standing = await asyncio.to_thread(self.standing)
+        except DBAPIError as error:  # it went away in the middle: the drains wait for it, and so do we
+            log.warning("standing.failed", error=type(error.orig).__name__)
+            return False
+        tell(standing)
+        return all(ended for _, ended in standing.values())
 
     def standing(self) -> Standing:
         """How far each account is."""
@@ -108,11 +112,8 @@ class Speaking:
                 counts.setdefault(key, Counter())[state] += count
             waiting = select(Account.key).join(Delivery, Delivery.account_id == Account.id).where(mine, moving)
             unfinished = set(session.scalars(waiting.distinct()))
-            paused = dict(
-                session.execute(
-                    select(Account.key, Account.paused_reason).where(Account.paused_reason.is_not(None))
-                ).tuples()
-            )
+            told = session.execute(select(Account.key, Account.paused_reason))
+            paused = {key: reason for key, reason in told if reason is not None}
         return {key: (count, self._ended(key, key in unfinished, paused.get(key))) for key, count in counts.items()}
 
     def _ended(self, key: str, unfinished: bool, paused: str | None) -> str:

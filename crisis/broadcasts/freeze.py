@@ -80,7 +80,8 @@ def freeze(
     composed = compose(settings, playbook, broadcast, unit.key, channels_of(accounts), moment)
     if not composed.ready:
         problems = [*map(str, composed.problems), *(f"{name}: {bad.say}" for name, bad in composed.slot_errors.items())]
-        raise NotReady(composed, "; ".join(problems) or "there is nothing to send")
+        everything = "; ".join(problems)
+        raise NotReady(composed, everything) if everything else NotReady(composed, "there is nothing to send")
     edited = any(words.edited for words in composed.texts.values())
     needs = authority.needed_for(session, broadcast, unit, playbook, now, edited=edited)
     broadcast.texts = [

@@ -153,7 +153,7 @@ def _never_connected(error: requests.ConnectionError) -> bool:
 
 
 def _broke_later(error: BaseException) -> bool:
-    """requests calls both a refused certificate and a line that broke in the middle of an answer an SSLError."""
+    """A refused certificate and a line that broke in the middle of an answer are both an SSLError to requests."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return False
     eof = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)

@@ -33,7 +33,7 @@ ACTS: Mapping[str, str] = {
     "incident.opened": N_("opened an incident"),
     "people.exported": N_("exported people"),
     "people.imported": N_("imported people"),
-    "person.added": N_("added a person"),
+    "person.created": N_("added a person"),
     "person.changed": N_("changed a person"),
     "person.removed": N_("removed a person"),
     "playbook.revoked": N_("took a sign-off back"),

@@ -6,7 +6,7 @@ step. To renew the catalogues after changing words (from the top folder):
     pybabel extract -F crisis/console/babel.cfg -k N_ -k Sentence -k NotAllowed -k NotReady:2 -k Changed \
         -k SecondPerson -k Problem -k Authority:2 -k Concern:2 -k Mistake:3 -k blame:2 -k mend:2 --no-location \
         -o messages.pot .
-    pybabel update -N -i messages.pot -d crisis/console/translations   # then translate what is empty
+    pybabel update -N -w 120 -i messages.pot -d crisis/console/translations  # then translate what is empty
     rm messages.pot
 """
 

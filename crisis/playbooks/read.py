@@ -191,7 +191,8 @@ def _remedy(item: ErrorDetails) -> str:
                 input=item["input"],
             )
         case "value_error":
-            return Sentence(item["ctx"]["error"].args[0])
+            error: ValueError = item["ctx"]["error"]
+            return Sentence(error.args[0])
         case _:
             wrong = f"{item['msg'][:1].lower()}{item['msg'][1:]}"
             return Sentence("%(wrong)s; got %(input)r", wrong=wrong, input=item["input"])

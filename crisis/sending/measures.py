@@ -152,7 +152,9 @@ def oldest_due(session: Session, now: datetime) -> Mapping[uuid.UUID, datetime]:
         .scalar_subquery()
     )
     found: dict[uuid.UUID, datetime] = {}
-    for account_id, due_at in session.execute(select(pairs.c.account_id, oldest).select_from(pairs.join(steps, true()))):
+    for account_id, due_at in session.execute(
+        select(pairs.c.account_id, oldest).select_from(pairs.join(steps, true()))
+    ):
         if due_at is not None and due_at <= now:
             found[account_id] = min(due_at, found.get(account_id, due_at))
     return found

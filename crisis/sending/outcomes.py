@@ -48,7 +48,7 @@ class Next:
 def growing_pause(times: int, luck: random.Random | None = None) -> float:
     """Seconds to wait after `times` failures in a row: 1, 2, 4 ... 60, each jittered by half, so nobody marches in step."""
     whole = min(LONGEST_PAUSE, 2.0 ** min(10, max(0, times - 1)))
-    return whole * (0.5 + 0.5 * (luck or random).random())  # noqa: S311 - spreading load, not keeping a secret
+    return whole * (0.5 + 0.5 * (luck or random).random())
 
 
 def after_send(
@@ -80,7 +80,7 @@ def after_send(
 
 
 def after_look(
-    result: Accepted | None | SendError,
+    result: Accepted | SendError | None,
     *,
     facts: Facts,
     can_look: bool,

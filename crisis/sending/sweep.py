@@ -57,9 +57,7 @@ def too_old(session: Session, now: datetime) -> int:
 
 def left_behind(session: Session, now: datetime) -> int:
     """What came back to the queue after its broadcast was stopped is cancelled like the rest. Returns how many."""
-    waiting = exists().where(
-        Tally.broadcast_id == Broadcast.id, Tally.state == DeliveryState.QUEUED, Tally.count > 0
-    )
+    waiting = exists().where(Tally.broadcast_id == Broadcast.id, Tally.state == DeliveryState.QUEUED, Tally.count > 0)
     stopped = session.execute(
         select(Broadcast.id, Broadcast.stop_reason).where(Broadcast.state == BroadcastState.STOPPED, waiting)
     ).all()

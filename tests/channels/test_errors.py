@@ -20,11 +20,18 @@ POOL = urllib3.HTTPSConnectionPool("api.example.org")
 NAME = urllib3.exceptions.NameResolutionError("api.example.org", POOL, socket.gaierror(-2, "x"))  # type: ignore[arg-type]
 
 
+def caused(error: Exception, by: Exception) -> Exception:
+    error.__cause__ = by
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "means"),
     [
         (requests.ConnectTimeout(), Unreachable),
         (requests.exceptions.SSLError(), Unreachable),
+        (requests.exceptions.SSLError(ssl.SSLCertVerificationError(1, "x")), Unreachable),
+        (caused(requests.exceptions.SSLError(), ssl.SSLEOFError(8, "in the middle of an answer")), Uncertain),
         (requests.exceptions.ProxyError(), Unreachable),
         (requests.ConnectionError(urllib3.exceptions.MaxRetryError(POOL, "/", NAME)), Unreachable),
         (requests.ConnectionError(urllib3.exceptions.ProtocolError("aborted", ConnectionResetError())), Uncertain),

@@ -14,7 +14,9 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
 def manifests() -> list[dict[str, Any]]:
-    return [one for path in sorted((DEPLOY / "kubernetes").glob("*.yaml")) for one in yaml.safe_load_all(path.read_text())]
+    return [
+        one for path in sorted((DEPLOY / "kubernetes").glob("*.yaml")) for one in yaml.safe_load_all(path.read_text())
+    ]
 
 
 def of_kind(*kinds: str) -> dict[str, dict[str, Any]]:

@@ -84,8 +84,10 @@ def test_nothing_runs_with_more_rights_than_it_needs(workload: dict[str, Any]) -
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        assert container["resources"]["requests"] and container["resources"]["limits"]["memory"]
-        assert not container["image"].endswith(":latest") and ":" in container["image"]
+        assert container["resources"]["requests"]
+        assert container["resources"]["limits"]["memory"]
+        assert not container["image"].endswith(":latest")
+        assert ":" in container["image"]
         known = {volume["name"] for volume in spec.get("volumes", [])} | {
             claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])
         }
@@ -144,7 +146,11 @@ def test_each_secret_the_settings_name_is_in_the_object_of_its_mode(settings: Se
 
 def test_public_pages_of_exercises_have_a_volume_of_their_own() -> None:
     claims = {
-        name: [volume["persistentVolumeClaim"]["claimName"] for volume in pod(OURS[name])["spec"]["volumes"] if "persistentVolumeClaim" in volume]
+        name: [
+            volume["persistentVolumeClaim"]["claimName"]
+            for volume in pod(OURS[name])["spec"]["volumes"]
+            if "persistentVolumeClaim" in volume
+        ]
         for name in ("sender-live", "sender-drill")
     }
     assert claims == {"sender-live": ["public"], "sender-drill": ["public-drill"]}
@@ -164,7 +170,11 @@ def test_budgets_and_services_point_at_pods_that_are_there() -> None:
 
 def policies_of(name: str) -> list[str]:
     labels = pod(WORKLOADS[name])["metadata"]["labels"]
-    return sorted(policy["metadata"]["name"] for policy in of_kind("NetworkPolicy").values() if _selects(policy["spec"]["podSelector"], labels))
+    return sorted(
+        policy["metadata"]["name"]
+        for policy in of_kind("NetworkPolicy").values()
+        if _selects(policy["spec"]["podSelector"], labels)
+    )
 
 
 def test_who_may_talk_to_whom() -> None:

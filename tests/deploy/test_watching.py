@@ -20,7 +20,9 @@ from tests.operations.conftest import Busy
 
 DOCS = Path(__file__).parents[2] / "docs"
 RULES: list[dict[str, Any]] = [
-    rule for group in yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"] for rule in group["rules"]
+    rule
+    for group in yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
+    for rule in group["rules"]
 ]
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "crisis.json").read_text())
 TARGETS = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
@@ -47,7 +49,9 @@ def _account() -> Any:
     return Account
 
 
-@pytest.mark.parametrize(("where", "expression"), EXPRESSIONS, ids=[f"{i}-{one[0]}" for i, one in enumerate(EXPRESSIONS)])
+@pytest.mark.parametrize(
+    ("where", "expression"), EXPRESSIONS, ids=[f"{i}-{one[0]}" for i, one in enumerate(EXPRESSIONS)]
+)
 def test_every_metric_and_label_asked_for_is_told(told: dict[str, set[str]], where: str, expression: str) -> None:
     selectors = list(_selectors(promql_parser.parse(expression)))
     assert selectors, where
@@ -79,7 +83,7 @@ def test_every_alert_says_how_urgent_it_is_and_what_to_do() -> None:
     assert len(names) == len(set(names)) > 10
     for rule in RULES:
         assert rule["labels"]["severity"] in ("page", "ticket"), rule["alert"]
-        assert rule["annotations"]["summary"] and rule["annotations"]["do"], rule["alert"]
+        assert all(rule["annotations"][part] for part in ("summary", "do")), rule["alert"]
 
 
 def test_every_alert_has_its_section_in_the_runbook_and_no_section_is_left_over() -> None:
@@ -94,7 +98,9 @@ def test_every_metric_is_explained(told: dict[str, set[str]]) -> None:
 
 
 def test_the_dashboard_is_one_grafana_takes() -> None:
-    assert DASHBOARD["title"] and DASHBOARD["uid"] and DASHBOARD["schemaVersion"] >= 36
+    assert DASHBOARD["title"]
+    assert DASHBOARD["uid"]
+    assert DASHBOARD["schemaVersion"] >= 36
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(ids) == len(set(ids))
     for panel in DASHBOARD["panels"]:
@@ -105,4 +111,5 @@ def test_the_dashboard_is_one_grafana_takes() -> None:
 
 def test_the_scrape_says_who_asks() -> None:
     (job,) = yaml.safe_load((DEPLOY / "prometheus" / "scrape.yml").read_text())["scrape_configs"]
-    assert job["authorization"]["type"] == "Bearer" and job["authorization"]["credentials_file"]
+    assert job["authorization"]["type"] == "Bearer"
+    assert job["authorization"]["credentials_file"]

@@ -50,7 +50,9 @@ BATCH = 500
 SPREAD = 20_000  # deliveries of one broadcast
 
 
-def unit_and_account(database: Database, *, key: str = "sms-ous", mode: Mode = Mode.LIVE) -> tuple[uuid.UUID, uuid.UUID]:
+def unit_and_account(
+    database: Database, *, key: str = "sms-ous", mode: Mode = Mode.LIVE
+) -> tuple[uuid.UUID, uuid.UUID]:
     """A unit with one SMS account; their ids."""
     with database.writing() as session:
         unit = Unit(key=f"unit-{key}", name="Oslo universitetssykehus")
@@ -72,18 +74,44 @@ def people(database: Database, unit_id: uuid.UUID, count: int) -> list[tuple[uui
         session.flush()
         for part in batches(made, 5000):
             session.execute(
-                insert(Person), [{"id": one, "unit_id": unit_id, "reference": f"OSL-{number[3:]}", "name": f"Fornavn Etternavn {number[-4:]}", "language": "nb"} for one, number in part]
+                insert(Person),
+                [
+                    {
+                        "id": one,
+                        "unit_id": unit_id,
+                        "reference": f"OSL-{number[3:]}",
+                        "name": f"Fornavn Etternavn {number[-4:]}",
+                        "language": "nb",
+                    }
+                    for one, number in part
+                ],
             )
             session.execute(
                 insert(Destination),
-                [{"id": new_id(), "person_id": one, "medium": "phone", "address": number, "position": 0, "consent": True} for one, number in part],
+                [
+                    {
+                        "id": new_id(),
+                        "person_id": one,
+                        "medium": "phone",
+                        "address": number,
+                        "position": 0,
+                        "consent": True,
+                    }
+                    for one, number in part
+                ],
             )
             session.execute(insert(membership), [{"group_id": group.id, "person_id": one} for one, _ in part])
     return made
 
 
 def release(
-    database: Database, unit_id: uuid.UUID, account_id: uuid.UUID, receivers: list[tuple[uuid.UUID | None, str]], *, leaves: datetime | None = None, mode: Mode = Mode.LIVE
+    database: Database,
+    unit_id: uuid.UUID,
+    account_id: uuid.UUID,
+    receivers: list[tuple[uuid.UUID | None, str]],
+    *,
+    leaves: datetime | None = None,
+    mode: Mode = Mode.LIVE,
 ) -> uuid.UUID:
     """A released broadcast to these, all queued. Returns its id."""
     with database.writing() as session:
@@ -98,7 +126,11 @@ def release(
         broadcast.texts = [BroadcastText(channel="sms", language="nb", title="Ulykke", text="Ulykke ved Oslo S. " * 8)]
         session.add(broadcast)
         session.flush()
-        queue(session, broadcast, [Receiver(account_id, "sms", address, "nb", person_id=person) for person, address in receivers])
+        queue(
+            session,
+            broadcast,
+            [Receiver(account_id, "sms", address, "nb", person_id=person) for person, address in receivers],
+        )
         return broadcast.id
 
 
@@ -129,7 +161,9 @@ def send(database: Database, account_id: uuid.UUID, *, most: int, after: timedel
 def receipts(database: Database, account_id: uuid.UUID) -> None:
     """Two receipts for each accepted delivery ("sent", "delivered"), and the deliveries moved by them."""
     with database.reading() as session:
-        rows = session.execute(text("SELECT id, provider_id, broadcast_id FROM delivery WHERE state = 'accepted'")).all()
+        rows = session.execute(
+            text("SELECT id, provider_id, broadcast_id FROM delivery WHERE state = 'accepted'")
+        ).all()
     for part in batches(rows, BATCH):
         with database.writing() as session:
             moves = Moves()
@@ -137,14 +171,26 @@ def receipts(database: Database, account_id: uuid.UUID) -> None:
                 session.execute(
                     insert(ReceiptRow),
                     [
-                        {"id": new_id(), "account_id": account_id, "delivery_id": uuid.UUID(str(row.id)), "provider_id": row.provider_id, "word": word, "means": means, "at": utcnow()}
+                        {
+                            "id": new_id(),
+                            "account_id": account_id,
+                            "delivery_id": uuid.UUID(str(row.id)),
+                            "provider_id": row.provider_id,
+                            "word": word,
+                            "means": means,
+                            "at": utcnow(),
+                        }
                         for row in part
                     ],
                 )
             ids = [uuid.UUID(str(row.id)) for row in part]
-            session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(state=DeliveryState.DELIVERED, changed_at=utcnow()))
+            session.execute(
+                update(Delivery).where(Delivery.id.in_(ids)).values(state=DeliveryState.DELIVERED, changed_at=utcnow())
+            )
             for row in part:
-                moves.move(uuid.UUID(str(row.broadcast_id)), account_id, DeliveryState.ACCEPTED, DeliveryState.DELIVERED)
+                moves.move(
+                    uuid.UUID(str(row.broadcast_id)), account_id, DeliveryState.ACCEPTED, DeliveryState.DELIVERED
+                )
             moves.write(session)
 
 

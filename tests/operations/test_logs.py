@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,7 +47,11 @@ def test_libraries_write_the_same_lines_from_warning_up(lines: Any) -> None:
     logging.getLogger("twilio").info("POST with the text of a message")
     logging.getLogger("twilio").warning("calling with Authorization: Basic QUMxOnRva2Vu")
     (line,) = lines()
-    assert (line["event"], line["logger"], line["level"]) == ("calling with Authorization: [hidden]", "twilio", "warning")
+    assert (line["event"], line["logger"], line["level"]) == (
+        "calling with Authorization: [hidden]",
+        "twilio",
+        "warning",
+    )
 
 
 def test_secrets_this_process_has_read_are_taken_out(lines: Any) -> None:
@@ -59,14 +62,16 @@ def test_secrets_this_process_has_read_are_taken_out(lines: Any) -> None:
         deep={"list": ["postgresql://crisis:hunter%2F22@db.example/crisis", {"more": "hunter/22"}]},
     )
     text = json.dumps(lines())
-    assert "0123456789abcdef" not in text and "horse" not in text and "hunter" not in text
+    assert "0123456789abcdef" not in text
+    assert "horse" not in text
+    assert "hunter" not in text
     assert "db.example" in text
 
 
 def test_exceptions_are_cleaned_too(lines: Any) -> None:
     words = "no luck with token=sEcReT12345 at https://me:pa55word@host/\n[parameters: ('+4740000000',)]"
     try:
-        raise ValueError(words)
+        int(words)
     except ValueError:
         structlog.get_logger().exception("tick.failed")
         logging.getLogger("other").exception("again")
@@ -112,7 +117,9 @@ def test_what_helps_to_find_the_trouble_stays(text: str) -> None:
     assert logs.clean(text) == text
 
 
-@pytest.mark.parametrize("name", ["token", "auth_token", "Authorization", "password", "api_key", "consumer_secret", "cookies"])
+@pytest.mark.parametrize(
+    "name", ["token", "auth_token", "Authorization", "password", "api_key", "consumer_secret", "cookies"]
+)
 def test_a_value_under_a_secret_name_is_not_even_looked_at(name: str) -> None:
     assert logs.hide(None, "info", {name: "1", "event": "x"}) == {name: logs.HIDDEN, "event": "x"}
 
@@ -129,11 +136,13 @@ def test_requests_are_told_without_query_and_path(lines: Any, app: Flask) -> Non
     client.get(f"/incidents/{new_id()}")
     client.get("/nothing/Kari")
     told = [line for line in lines() if line["event"] == "request"]
-    assert [line["status"] for line in told][0] == 200
+    assert next(line["status"] for line in told) == 200
     assert len(told) == 4  # nobody wants to read about a probe
-    assert "Nordmann" not in json.dumps(told) and "a-long-token" not in json.dumps(told) and "Kari" not in json.dumps(told)
-    assert told[0]["rule"] == "/sign-in" and "incident" not in told[0]
+    assert "Nordmann" not in json.dumps(told)
+    assert "a-long-token" not in json.dumps(told)
+    assert "Kari" not in json.dumps(told)
+    assert told[0]["rule"] == "/sign-in"
+    assert "incident" not in told[0]
     assert told[2]["incident"]
     assert "incident" not in told[3]  # one request's context is not another's
     assert all(isinstance(line["ms"], float) for line in told)
-    assert sys.stderr is not None

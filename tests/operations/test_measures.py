@@ -33,7 +33,7 @@ LARGE = ("delivery", "attempt", "receipt")
 
 def test_what_is_counted(database: Database) -> None:
     made, now = busy(database), utcnow()
-    other, idle = rows.unit_and_account(database, key="sms-idle", mode=Mode.DRILL)
+    _other, _idle = rows.unit_and_account(database, key="sms-idle", mode=Mode.DRILL)
     with database.reading() as session:
         assert [(a.key, a.mode, a.paused) for a in measures.accounts(session)] == [
             ("sms-busy", Mode.LIVE, False),
@@ -109,7 +109,11 @@ def test_ids_tell_when_they_were_made() -> None:
     before = datetime.now(UTC)
     made: uuid.UUID = new_id()
     assert abs(measures.made_at(made) - before) < timedelta(seconds=1)
-    assert measures.earliest_id(before - timedelta(milliseconds=1)) < made < measures.earliest_id(before + timedelta(seconds=1))
+    assert (
+        measures.earliest_id(before - timedelta(milliseconds=1))
+        < made
+        < measures.earliest_id(before + timedelta(seconds=1))
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -130,7 +134,7 @@ def test_no_question_reads_all_rows(database: Database, name: str) -> None:
         for table in LARGE:
             # With few rows PostgreSQL would rather read them all; told not to, it must find another way.
             assert f"Seq Scan on {table}" not in plan, plan
-            assert f"SCAN {table}" not in plan.upper().replace(f"SCAN {table.upper()}", f"SCAN {table}"), plan
+            assert f"SCAN {table}" not in plan, plan
 
 
 def plan_of(database: Database, statement: str, parameters: Any) -> str:

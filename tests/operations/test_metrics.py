@@ -138,7 +138,9 @@ def test_without_a_token_only_this_machine_may_ask(
     assert answer.status_code == status
 
 
-def test_an_older_database_is_not_ready_and_a_newer_one_is(runtime: Runtime, client: FlaskClient, monkeypatch: Any) -> None:
+def test_an_older_database_is_not_ready_and_a_newer_one_is(
+    runtime: Runtime, client: FlaskClient, monkeypatch: Any
+) -> None:
     from crisis.console import probes
 
     assert client.get("/readyz").status_code == 200

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-import structlog
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.testing import capture_logs
@@ -80,7 +80,12 @@ def test_the_log_tells_batches_and_names_what_went_wrong(database: Database) -> 
     broadcast_id = small.release([f"+47400000{number:02}" for number in range(50)])
     with capture_logs() as told:
         small.drain(
-            Provider(answers={"+4740000007": [Uncertain("about +4740000007", code="timeout")], "*": [Accepted("a", None)] * 50})
+            Provider(
+                answers={
+                    "+4740000007": [Uncertain("about +4740000007", code="timeout")],
+                    "*": [Accepted("a", None)] * 50,
+                }
+            )
         )
     assert len([line for line in told if line["event"] == "claimed"]) == 1
     recorded = [line for line in told if line["event"] == "recorded"]
@@ -88,7 +93,9 @@ def test_the_log_tells_batches_and_names_what_went_wrong(database: Database) -> 
     assert sum(line["outcomes"].get("send:accepted", 0) for line in recorded) == 49
     assert all(line["broadcasts"] == [str(broadcast_id)] and line["incidents"] for line in recorded)
     (wrong,) = [line for line in told if line["event"] == "delivery.went_wrong"]
-    assert wrong["code"] == "timeout" and wrong["delivery"] and wrong["account"] == "sms-drill"
+    assert wrong["code"] == "timeout"
+    assert wrong["delivery"]
+    assert wrong["account"] == "sms-drill"
     assert "+47" not in str(told)  # people are named in the database, not in the log
 
 
@@ -96,16 +103,16 @@ def test_a_release_is_told_with_its_ids_after_the_commit(database: Database) -> 
     small = world(database)
     broadcast_id = small.release(["+4740000000"])
     with capture_logs() as told:
-        try:
-            with database.writing() as session:
-                journal.released(session, session.get_one(Broadcast, broadcast_id), 1, utcnow())
-                raise KeyError
-        except KeyError:
-            pass
+        with contextlib.suppress(KeyError), database.writing() as session:
+            journal.released(session, session.get_one(Broadcast, broadcast_id), 1, utcnow())
+            {}["the transaction fails"]  # noqa: B018 - it is rolled back
         assert told == []
         with database.writing() as session:
             assert session.get_one(Account, small.account_id).mode is Mode.DRILL
             journal.released(session, session.get_one(Broadcast, broadcast_id), 1, utcnow() - timedelta(seconds=1))
     (line,) = told
-    assert (line["event"], line["broadcast"], line["incident"]) == ("broadcast.released", broadcast_id, small.incident_id)
-    assert structlog.is_configured() or True
+    assert (line["event"], line["broadcast"], line["incident"]) == (
+        "broadcast.released",
+        broadcast_id,
+        small.incident_id,
+    )

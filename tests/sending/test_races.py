@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,12 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from crisis.actor import Actor
-from crisis.channels.base import Accepted, Rejected, Uncertain
+from crisis.channels.base import Accepted, Outgoing, Rejected, Uncertain
 from crisis.db import Database
 from crisis.models import Account, Attempt, Broadcast, Delivery
 from crisis.sending import drain as drain_module
 from crisis.sending import notebook, resolve, sweep
-from crisis.sending.claim import claim, take_account
+from crisis.sending.claim import LONGEST_CALL, claim, take_account
 from crisis.sending.desk import Desk, until_written
 from crisis.sending.drain import Drain
 from crisis.sending.outcomes import after_send
@@ -89,10 +89,6 @@ class TestThoughtDead:
         (mine,) = taken(here)
         thought_lost(here)
         finder = Finder()
-        for _ in range(3):
-            here.clock.forward(seconds=61)
-            here.drain(finder, owner="other")
-        here.clock.forward(seconds=1)
         during = Counter[DeliveryState]()
 
         def come_back(_out: object) -> None:
@@ -101,8 +97,9 @@ class TestThoughtDead:
             during.update(here.states())
 
         finder.during = come_back
-        here.drain(finder, owner="other")
-        here.drain(finder, owner="other")
+        for _ in range(5):
+            here.clock.forward(seconds=61)
+            here.drain(finder, owner="other")
         assert finder.heard() == {PHONES[0]: 1}
         assert DeliveryState.QUEUED not in during
         assert here.states() == {DeliveryState.ACCEPTED: 1} == here.counted()
@@ -149,8 +146,8 @@ class TestThoughtDead:
 
     def test_whoever_lost_the_account_says_no_more(self, here: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(drain_module, "RENEW_SECONDS", 0.05)
-        here.release(PHONES)
-        provider = Provider(takes=0.02)
+        here.release([f"+4741000{number:03}" for number in range(60)])
+        provider = Provider()
 
         def taken_over(_out: object) -> None:
             provider.during = None
@@ -159,29 +156,56 @@ class TestThoughtDead:
                 assert take_account(session, here.account_id, "other", here.clock()) is not None
 
         provider.during = taken_over
-        here.drain(provider, pace=20)
-        assert len(provider.said) <= 11  # its burst; the rest is the other one's
+        here.drain(provider, pace=20, seconds=3)
+        assert len(provider.said) <= 40  # its burst, and what was said until it noticed
         assert here.states() == here.counted()
         assert here.states()[DeliveryState.SENDING] == 0
         assert here.account().lease_owner == "other"
+
+    def test_the_account_is_kept_while_a_long_call_is_in_the_air(
+        self, here: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(drain_module, "RENEW_SECONDS", 0.05)
+        here.release(PHONES[:1])
+        provider = Provider(takes=1.0)
+
+        async def others_try() -> Account | None:
+            drain = Drain(
+                Desk(here.database, "me", now=here.clock), provider, here.account_id, pace=100, repeat_after=None
+            )
+            work = asyncio.create_task(drain.run(0.2))
+            await asyncio.sleep(0.5)  # its slice is over: it claims no more, and waits for the call
+            here.clock.forward(seconds=14)
+            await asyncio.sleep(0.3)
+            with here.database.writing() as session:
+                taken_over = take_account(session, here.account_id, "other", here.clock() + timedelta(seconds=5))
+            await work
+            return taken_over
+
+        assert asyncio.run(others_try()) is None
+        assert here.account().lease_owner is None
 
     def test_a_machine_that_slept_says_nothing_it_claimed_before(self, here: World) -> None:
         """The steady clock stands still while a machine sleeps; the wall clock tells."""
         here.release(PHONES)
         provider = Provider()
         provider.facts = _one_at_a_time(provider)
+        left: list[timedelta] = []
 
-        def sleep(_out: object) -> None:
-            provider.during = None
-            here.clock.forward(seconds=25)
+        def sleep(out: Outgoing) -> None:
+            if len(provider.said) == 1:
+                here.clock.forward(seconds=45)
+            with here.database.reading() as session:
+                lease = session.get_one(Delivery, uuid.UUID(out.delivery_id)).lease_until
+            assert lease is not None
+            left.append(lease - here.clock())
 
         provider.during = sleep
-        here.drain(provider, seconds=0.5)
-        assert here.states() == here.counted()
-        assert set(here.states()) <= {DeliveryState.ACCEPTED, DeliveryState.QUEUED}
-        numbers = Counter(row.attempts for row in here.deliveries() if row.state is DeliveryState.ACCEPTED)
-        assert set(numbers) == {1}  # given back as if never claimed, then claimed anew
-        assert max(provider.heard().values()) == 1
+        here.drain(provider)
+        here.drain(provider)
+        assert provider.heard() == Counter(PHONES)
+        assert min(left[1:]) > timedelta(seconds=LONGEST_CALL)  # nobody can think it lost while it is being said
+        assert here.states() == {DeliveryState.ACCEPTED: len(PHONES)} == here.counted()
 
 
 class TestWritingDown:
@@ -204,6 +228,7 @@ class TestWritingDown:
         here.release(PHONES[:2])
         here.drain(Provider(answers={PHONES[0]: [Accepted(odd, odd)], PHONES[1]: [Rejected(odd, code=odd)]}))
         assert here.states() == {DeliveryState.ACCEPTED: 1, DeliveryState.FAILED: 1} == here.counted()
+        assert all(row.code != "unwritten" for row in here.deliveries())
 
     def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
         self, here: World, monkeypatch: pytest.MonkeyPatch
@@ -221,14 +246,14 @@ class TestWritingDown:
 
 class TestStopped:
     @pytest.fixture
-    def stopped_in_the_call(self, here: World) -> Iterator[Provider]:
+    def stopped_in_the_call(self, here: World) -> Provider:
         broadcast = here.release(PHONES[:1])
 
         def stop(_out: object) -> None:
             with here.database.writing() as session:
                 session.get_one(Broadcast, broadcast).state = BroadcastState.STOPPED
 
-        yield Provider(during=stop)
+        return Provider(during=stop)
 
     def test_what_comes_back_to_a_stopped_broadcast_is_cancelled(
         self, here: World, stopped_in_the_call: Provider

@@ -73,7 +73,7 @@ class Provider:
 class Finder(Provider):
     """One that can also be asked whether something is there."""
 
-    found: list[Accepted | None | SendError] = field(default_factory=list)
+    found: list[Accepted | SendError | None] = field(default_factory=list)
     looked: int = 0
 
     async def find(self, out: Outgoing) -> Accepted | None:

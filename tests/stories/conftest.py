@@ -1,15 +1,19 @@
-"""Databases for stories that are about one kind only."""
+"""A database for stories that are about PostgreSQL only, and that may restart the server under it."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
+import psycopg
 import pytest
-
-from tests.conftest import fresh_postgres
 
 
 @pytest.fixture
 def postgres_only(postgres_url: str) -> Iterator[str]:
-    with fresh_postgres(postgres_url) as url:
-        yield url
+    name = f"crisis_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield f"{postgres_url.rsplit('/', 1)[0]}/{name}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -25,7 +25,9 @@ def prove(here: Town, *broadcasts: uuid.UUID, once: Iterable[str] = ()) -> None:
         for delivery, told in history(here, broadcast).items():
             numbers = {attempt.number for attempt in told if attempt.kind in ("send", "lost")}
             missing = set(range(1, delivery.attempts + 1)) - numbers
-            assert not missing or _has_receipt(here, delivery), f"attempts {missing} of {delivery.address} left no trace"
+            assert not missing or _has_receipt(here, delivery), (
+                f"attempts {missing} of {delivery.address} left no trace"
+            )
     with here.runtime.database.reading() as session:
         assert list(audit.verify(session)) == []
     wanted = Counter(once)
@@ -39,7 +41,9 @@ def history(here: Town, broadcast: uuid.UUID, channel: str = "") -> dict[Deliver
 
     with here.runtime.database.reading() as session:
         asked = select(Delivery).join(Account, Account.id == Delivery.account_id)
-        rows = session.scalars(asked.where(Delivery.broadcast_id == broadcast, Account.channel.startswith(channel))).all()
+        rows = session.scalars(
+            asked.where(Delivery.broadcast_id == broadcast, Account.channel.startswith(channel))
+        ).all()
         told: dict[Delivery, list[Attempt]] = {row: [] for row in rows}
         by_id = {row.id: row for row in rows}
         for attempt in session.scalars(

@@ -84,18 +84,18 @@ def test_jobs_that_are_doubled_or_foreign_do_nothing(tmp_path: Path) -> None:
         phones = here.populate(5)
         here.start("sender-live")
         touched = tmp_path / "touched"
-        queue = Queue(
-            queue_name(Mode.LIVE), connection=redis.Redis.from_url(here.redis_url), serializer=JSONSerializer
-        )
+        queue = Queue(queue_name(Mode.LIVE), connection=redis.Redis.from_url(here.redis_url), serializer=JSONSerializer)
         for name in ("os.system", "subprocess.check_call", "crisis.runtime.start", "", "wake.__class__"):
             job = queue.enqueue(name or "x", args=[f"touch {touched}"])
-            job.connection.hset(job.key, mapping={"success_callback_name": "os.system", "failure_callback_name": "os.system"})
+            job.connection.hset(
+                job.key, mapping={"success_callback_name": "os.system", "failure_callback_name": "os.system"}
+            )
         pickled = Queue(queue_name(Mode.LIVE), connection=redis.Redis.from_url(here.redis_url))
         pickled.enqueue("os.system", f"touch {touched}")
         queue.enqueue("wake", args=[["not-an-id"]])
         broadcast = here.release(here.open(Mode.LIVE), channels=("sms",))
         for _ in range(50):
-            here.runtime.wakeups.send({Mode.LIVE: [account for account in here.account_ids()]})
+            here.runtime.wakeups.send({Mode.LIVE: here.account_ids()})
         assert here.settled_soon(broadcast) == {"accepted": 5}
         eventually(lambda: queue.count == 0)
         time.sleep(0.5)

@@ -39,8 +39,8 @@ from crisis.models import (
     Destination,
     Group,
     Heartbeat,
-    Incident,
     InboundRow,
+    Incident,
     Person,
     Tally,
     Unit,
@@ -188,7 +188,14 @@ class Town:
                 broadcast = draft.start(session, actor, incident, playbook, message)
                 accounts = [one.key for one in draft.usable_accounts(session, incident) if one.channel in channels]
                 draft.change(
-                    session, actor, broadcast, incident, playbook, slots=slots, accounts=accounts, audiences=[*audiences]
+                    session,
+                    actor,
+                    broadcast,
+                    incident,
+                    playbook,
+                    slots=slots,
+                    accounts=accounts,
+                    audiences=[*audiences],
                 )
             else:
                 original = session.get_one(Broadcast, follows)
@@ -307,7 +314,12 @@ def _answers(port: int) -> bool:
 
 @contextlib.contextmanager
 def town(
-    folder: Path, *, database_url: str = "", redis: bool | str = True, countdown: int = 0, edit: Callable[[str], str] = str
+    folder: Path,
+    *,
+    database_url: str = "",
+    redis: bool | str = True,
+    countdown: int = 0,
+    edit: Callable[[str], str] = str,
 ) -> Iterator[Town]:
     """A town without processes yet: `start` those the story needs."""
     with contextlib.ExitStack() as stack:
