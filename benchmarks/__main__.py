@@ -56,7 +56,9 @@ def bulk_table(servers: dict[str, str], rounds: int, people: int, peer_people: i
                 f"   ({min(values):,.0f} to {max(values):,.0f})"
             )
         best = max(median["celery-prefork"], median["celery-gevent"])
-        print(f"  ours / best Celery {median['ours'] / best:.1f}   ours / ceiling {median['ours'] / median['ceiling']:.0%}")
+        print(
+            f"  ours / best Celery {median['ours'] / best:.1f}   ours / ceiling {median['ours'] / median['ceiling']:.0%}"
+        )
 
 
 def main() -> None:

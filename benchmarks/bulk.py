@@ -86,10 +86,7 @@ def queue(folder: Path, provider: str, database_url: str, people: int, kind: str
         }
         os.environ.update({name: environment[name] for name in environment if name.startswith("BENCH_")})
         with here.runtime.database.reading() as session:
-            rows = [
-                (str(one.id), one.address)
-                for one in session.execute(select(Delivery.id, Delivery.address)).all()
-            ]
+            rows = [(str(one.id), one.address) for one in session.execute(select(Delivery.id, Delivery.address)).all()]
         workers = _workers(kind, environment)
         try:
             from benchmarks import peers  # noqa: PLC0415 - reads the environment set above

@@ -33,7 +33,7 @@ async def run(provider: str, people: int) -> float:
         }
     )
     channel = KINDS["sms"].open(
-        Opening("sms", "OUS", "live", ("nb",), options, "http://127.0.0.1:1", Path("."), ZoneInfo("Europe/Oslo"))
+        Opening("sms", "OUS", "live", ("nb",), options, "http://127.0.0.1:1", Path(), ZoneInfo("Europe/Oslo"))
     )
     numbers = itertools.count()
 

@@ -79,9 +79,7 @@ def enqueue(kind: str, rows: Sequence[tuple[str, str]]) -> None:
     """Queue one task for each row."""
     if kind == "rq":
         queue = Queue("peers", connection=redis.Redis.from_url(os.environ["BENCH_REDIS"]))
-        queue.enqueue_many(
-            [Queue.prepare_data(deliver, args=row, result_ttl=0) for row in rows]
-        )
+        queue.enqueue_many([Queue.prepare_data(deliver, args=row, result_ttl=0) for row in rows])
     else:
         app.conf.broker_url = os.environ["BENCH_REDIS"]
         with app.producer_pool.acquire(block=True) as producer:

@@ -128,12 +128,11 @@ def match_settings(session: Session, settings: Settings) -> None:
             session.add(account)
         if account.mode != told_account.mode or account.channel != told_account.channel:
             # An account that changed sides would carry its history along: a new use needs a new key.
-            raise SettingsError(
-                [
-                    f"account '{account.key}' was a {account.mode} {account.channel} account and now is"
-                    f" {told_account.mode} {told_account.channel}; give it a new key"
-                ]
+            say = (
+                f"account '{account.key}' was a {account.mode} {account.channel} account and now is"
+                f" {told_account.mode} {told_account.channel}; give it a new key"
             )
+            raise SettingsError([say])
         account.languages = list(told_account.languages)
         account.active = True
     for gone in accounts.values():

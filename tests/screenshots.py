@@ -71,9 +71,7 @@ def _moving(taken: list[Path], target: Path) -> None:
         frame = Image.new("RGB", (PHONE["width"], PHONE["height"]), "white")
         frame.paste(picture.crop((0, 0, PHONE["width"], min(picture.height, PHONE["height"]))))
         frames.append(frame.quantize(64))
-    frames[0].save(
-        target, save_all=True, append_images=frames[1:], duration=FRAME_MILLISECONDS, loop=0, optimize=True
-    )
+    frames[0].save(target, save_all=True, append_images=frames[1:], duration=FRAME_MILLISECONDS, loop=0, optimize=True)
 
 
 if __name__ == "__main__":

@@ -64,10 +64,10 @@ def for_writing(folder: Folder, machine: Machine, proof: Proof, now: datetime) -
         if path is None:
             journal_id = uuid.uuid4()
             path = folder.root / f"{stamp(now)}-{journal_id.hex[:8]}{WAITING}"
+            held.callback(drop_empty, folder, path)
             held.enter_context(folder.speaking(path))
             _begin(folder, path, journal_id, machine, proof)
         yield path
-    drop_empty(folder, path)
 
 
 def _present(folder: Folder, held: contextlib.ExitStack) -> Path | None:

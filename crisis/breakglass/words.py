@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from crisis.breakglass.statement import Prepared
 from crisis.broadcasts.preview import AccountPreview
+from crisis.channels.registry import FACTS
 from crisis.settings import UnitSettings
 from crisis.states import DeliveryState, Mode
 
@@ -81,7 +82,7 @@ def _share(share: AccountPreview, closed: str) -> Iterator[str]:
         yield (
             f"  [{words.language}]"
             + ("" if share.medium == "wall" else f" {count} of them")
-            + (f"  {words.title}" if share.medium != "phone" and words.title else "")
+            + (f"  {words.title}" if words.title and FACTS[words.channel].form == "full" else "")
         )
         yield from (f"    {line}" for line in words.text.splitlines())
 

@@ -108,7 +108,7 @@ def _those_who_got(
     ]
 
 
-def _got(original: Broadcast, accounts: Sequence[Account], *, queued_too: bool) -> Select[Any]:
+def _got(original: Broadcast, accounts: Sequence[Account], *, queued_too: bool) -> Select[*tuple[Any, ...]]:
     states = set(REACHED)
     if queued_too and original.state is BroadcastState.RELEASED:
         states.add(DeliveryState.QUEUED)
@@ -138,7 +138,8 @@ def head_count(
         )
         counted = {(account_id, language): count for account_id, language, count in rows}
         return HeadCount(counted, session.scalar(select(func.count(got.c.person_id.distinct()))) or 0)
-    counted, reached = {}, []
+    counted = {}
+    reached: list[Select[Any]] = []
     for account in accounts:
         if FACTS[account.channel].medium == "wall":
             counted |= {(account.id, language): 1 for language in account.languages}

@@ -229,7 +229,7 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
-    async def request(  # noqa: PLR0917 - the signature is the Twilio client's
+    async def request(
         self,
         method: str,
         uri: str,
@@ -250,7 +250,12 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
             headers["Authorization"] = "Basic " + b64encode(":".join(auth).encode()).decode()
         try:
             async with self._session.request(
-                method, uri, params=params, data=urlencode(data) if data else None, headers=headers, allow_redirects=False
+                method,
+                uri,
+                params=params,
+                data=urlencode(data) if data else None,
+                headers=headers,
+                allow_redirects=False,
             ) as response:
                 given = answer(response.status, response.headers, await response.text(errors="replace"))
         except (aiohttp.ClientError, TimeoutError) as error:

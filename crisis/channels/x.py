@@ -262,7 +262,7 @@ def _inbound(post: Mapping[str, Any], names: Mapping[str, str]) -> Inbound:
         provider_id=str(post["id"]),
         author=author,
         text=as_written(post),
-        at=datetime.fromisoformat(str(post["created_at"]).replace("Z", "+00:00")),
+        at=datetime.fromisoformat(str(post["created_at"])),
         language=post.get("lang"),
         in_reply_to=str(answers) if answers else None,
         url=f"https://x.com/{author}/status/{post['id']}",

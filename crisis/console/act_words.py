@@ -109,4 +109,4 @@ def detail_value(value: object) -> str:
         return ", ".join(detail_value(one) for one in value) or "–"
     if isinstance(value, dict):
         return ", ".join(f"{detail_word(name)}: {detail_value(one)}" for name, one in value.items()) or "–"
-    return "–" if value is None else told(str(value))
+    return "–" if value in (None, "") else told(str(value))

@@ -22,7 +22,7 @@ from crisis.states import NotAllowed, Role
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{1,119}")
 
 
-def create_user(  # noqa: PLR0917 - read as a sentence: this actor makes this user here with these roles
+def create_user(
     session: Session,
     actor: Actor,
     name: str,

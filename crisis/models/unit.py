@@ -53,7 +53,8 @@ class Grant(Base):
 
 class SignIn(Base):
     """One signed-in browser. The cookie holds a random token; only its SHA-256 is kept, so a copy of the database
-    signs nobody in, and deleting the row signs out at once."""
+    signs nobody in, and deleting the row signs out at once.
+    """
 
     __tablename__ = "sign_in"
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -59,7 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when no error was found, 1 when one was, 2 when there is nothing to check."""
     parser = argparse.ArgumentParser(prog="crisis playbooks check", description="Do they read, and do they fit?")
     parser.add_argument("folder", type=Path, nargs="?", default=Path("playbooks"))
-    parser.add_argument("--quiet", action="store_true", help="only what is wrong, not how full and how readable each is")
+    parser.add_argument(
+        "--quiet", action="store_true", help="only what is wrong, not how full and how readable each is"
+    )
     asked = parser.parse_args(arguments)
     shelf, channels = read_all(asked.folder), known_channels()
     if not shelf.sources:

@@ -30,7 +30,7 @@ class Rendered:
     text: str
 
 
-class Unfilled(Exception):  # noqa: N818 - named for what to do: fill these in
+class Unfilled(Exception):
     """The text uses these names and nobody gave them a value."""
 
     def __init__(self, names: list[str]) -> None:
@@ -38,7 +38,7 @@ class Unfilled(Exception):  # noqa: N818 - named for what to do: fill these in
         self.names = names
 
 
-class Unwritten(Exception):  # noqa: N818 - named for what to do: write this form
+class Unwritten(Exception):
     """The message has no text in this form."""
 
 

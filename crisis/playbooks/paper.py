@@ -89,7 +89,7 @@ class _Blanks:
 
 def _span(minutes: int, w: dict[str, str]) -> str:
     """90 minutes stay minutes; 180 are three hours."""
-    whole_hours = minutes >= 120 and minutes % 60 == 0  # noqa: PLR2004
+    whole_hours = minutes >= 120 and minutes % 60 == 0
     return w["hours"].format(minutes // 60) if whole_hours else w["minutes"].format(minutes)
 
 

@@ -49,7 +49,7 @@ class Mistake:
     say: str
 
 
-class BrokenPlaybook(Exception):  # noqa: N818 - named for what to do: mend the playbook
+class BrokenPlaybook(Exception):
     """The file can't be used until every one of `mistakes` is mended."""
 
     def __init__(self, mistakes: list[Mistake]) -> None:

@@ -74,7 +74,7 @@ def standing(content_digest: str, sign_off: Signed | None, now: datetime, valid_
     return Standing(reason == "signed", reason)
 
 
-def sign(  # noqa: PLR0913, PLR0917 - a signature states all of its facts
+def sign(
     session: Session,
     unit_id: uuid.UUID,
     playbook: Playbook,

@@ -4,8 +4,6 @@ Pure rules. A value that passes here takes no more room on any network than the 
 turn into a link or another placeholder, and can't hide characters.
 """
 
-# ruff: noqa: EM101 - the first argument of BadSlot is a key, not a message
-
 from __future__ import annotations
 
 import re
@@ -30,7 +28,7 @@ Measure = Callable[[str], Size]
 WIDE_LETTER = "å"  # in the SMS alphabet, and as wide as any letter X counts once
 
 
-class BadSlot(Exception):  # noqa: N818 - named for what to do: fill the slot in again
+class BadSlot(Exception):
     """A value that can't be used. `key` and `facts` are for translating, `say` is the English sentence."""
 
     def __init__(self, key: Key, say: str, **facts: str | int) -> None:
@@ -166,11 +164,11 @@ def _phone(value: str) -> str:
         raise BadSlot("phone", "this is no phone number; write it like 23 00 00 50") from None
     if number.extension:
         raise BadSlot("phone", "no extension; write a number people can call directly")
-    if number.country_code == 47 and phonenumbers.is_valid_short_number_for_region(number, "NO"):  # noqa: PLR2004
+    if number.country_code == 47 and phonenumbers.is_valid_short_number_for_region(number, "NO"):
         return phonenumbers.national_significant_number(number)  # 113, 116117: said as they are
     if not phonenumbers.is_valid_number(number):
         raise BadSlot("phone", "nobody has this number; look at the digits again")
-    home = number.country_code == 47  # noqa: PLR2004 - Norway
+    home = number.country_code == 47
     shape = phonenumbers.PhoneNumberFormat.NATIONAL if home else phonenumbers.PhoneNumberFormat.INTERNATIONAL
     return phonenumbers.format_number(number, shape)
 

@@ -155,12 +155,12 @@ class Drain:
 
     def _claim(self, limit: int) -> Sequence[Claimed]:
         with self._desk.database.writing() as session:
-            now = self._desk.now()
+            now, at = self._desk.now(), time.monotonic()
             account = take_account(session, self._account_id, self._desk.owner, now)
-            if account is None:
+            if account is None:  # paused by a person, or taken over because we were thought dead
                 self._stop = True
                 return ()
-            self._renewed_at = time.monotonic()
+            self._renewed_at = self._leased_at = at
             batch = claim(session, self._account_id, limit, now, self._desk.unsubscribe_url)
         journal.claimed(account.key, batch, now, self._desk.now())
         return batch

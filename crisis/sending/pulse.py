@@ -35,7 +35,7 @@ def beat(session: Session, process: str, kind: str, now: datetime, note: str = "
 
 
 def leave(session: Session, process: str) -> None:
-    """This process ends by itself: nobody should miss it."""
+    """The process ends by itself: nobody should miss it."""
     session.execute(delete(Heartbeat).where(Heartbeat.process == process))
 
 

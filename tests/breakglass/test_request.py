@@ -67,7 +67,16 @@ def test_refusals(here: Vault, more: dict[str, object], say: str) -> None:
 def test_all_mistakes_are_told_at_once(here: Vault) -> None:
     slots = {"place": "", "hospital": "st elsewhere", "extra": "1"}
     said = refused(here, slots=slots, login="nobody", channels=("fax",), audiences=("everybody",), incident="x" * 200)
-    for part in ("slot place", "slot hospital", "slot extra", "slot kin_phone", "nobody", "fax", "everybody", "too long"):
+    for part in (
+        "slot place",
+        "slot hospital",
+        "slot extra",
+        "slot kin_phone",
+        "nobody",
+        "fax",
+        "everybody",
+        "too long",
+    ):
         assert part in said
 
 
@@ -156,6 +165,8 @@ def test_the_newest_signature_counts(here: Vault) -> None:
         unit_id = session.scalars(select(Unit.id).where(Unit.key == "ous")).one()
         user_id = session.scalars(select(User.id).where(User.login == "vakt")).one()
         book = parts.playbooks.shelf().playbooks["mass-casualty"]
-        row = signoff.sign(session, unit_id, book, "initial", user_id, now + timedelta(days=9), now + timedelta(seconds=1))
+        row = signoff.sign(
+            session, unit_id, book, "initial", user_id, now + timedelta(days=9), now + timedelta(seconds=1)
+        )
         signoff.revoke(row, now)
     assert "the sign-off was taken back" in refused(here)

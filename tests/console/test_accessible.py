@@ -72,9 +72,7 @@ def token_for(app: Flask, user: Any) -> str:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "light"), (390, "dark")])
-def test_pages_are_accessible(  # noqa: PLR0917 - fixtures
-    app: Flask, address: str, browser: Any, user: Any, width: int, scheme: str
-) -> None:
+def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page = context.new_page()
     problems = []

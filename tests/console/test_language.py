@@ -74,7 +74,9 @@ def test_translations_keep_their_placeholders(code: str) -> None:
 
 
 def test_nynorsk_is_not_bokmaal() -> None:
-    stray = re.compile(r"\b(ikke|jeg|hva|hvem|hvorfor|hvor|hver|noen|noe|fra|ennå|bare|også|en|et|uten|mer)\b", re.I)
+    stray = re.compile(
+        r"\b(ikke|jeg|hva|hvem|hvorfor|hvor|hver|noen|noe|fra|ennå|bare|også|en|et|uten|mer)\b", re.IGNORECASE
+    )
     kept = {"language: nb, nn or en. consent: yes or no.", "Write nb, nn or en."}  # the code of English
     wrong = [
         one

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,7 +38,11 @@ def test_a_line_has_time_level_process_and_context(lines: Any) -> None:
     account = new_id()
     with structlog.contextvars.bound_contextvars(incident="i1"):
         structlog.get_logger().info("swept", account=account, lost=2)
-    (line,) = lines()
+    other_thread = threading.Thread(target=structlog.get_logger().info, args=["from a thread"])
+    other_thread.start()
+    other_thread.join()
+    line, other = lines()
+    assert (other["event"], other["process"]) == ("from a thread", "clock")
     assert (line["event"], line["level"], line["process"], line["incident"]) == ("swept", "info", "clock", "i1")
     assert (line["account"], line["lost"]) == (str(account), 2)
     assert line["timestamp"].endswith("Z")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
 from crisis.channels.base import Accepted, Outgoing, Rejected, Uncertain
@@ -218,6 +220,27 @@ class TestWritingDown:
 
         asyncio.run(until_written(busy, "test", lambda: hushed.append(1)))
         assert len(hushed) == 3
+
+    def test_nothing_more_is_said_while_nothing_can_be_written(
+        self, here: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tries = iter([1, 1, 1])
+
+        def full(session: Session, account: Account, batch: Sequence[Ended]) -> None:
+            if next(tries, None):
+                raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+            record(session, account, batch)
+
+        monkeypatch.setattr(notebook, "record", full)
+        phones = [f"+4742000{number:03}" for number in range(300)]
+        here.release(phones)
+        provider = Provider(takes=0.02)
+        here.drain(provider)
+        assert len(provider.said) < 150
+        assert set(here.states()) == {DeliveryState.ACCEPTED, DeliveryState.QUEUED}
+        here.drain(provider)
+        assert provider.heard() == Counter(phones)
+        assert here.states() == {DeliveryState.ACCEPTED: len(phones)} == here.counted()
 
     def test_what_no_waiting_mends_is_raised_at_once(self) -> None:
         with pytest.raises(ZeroDivisionError):

@@ -1,0 +1,48 @@
+"""What holds for the whole tree: arrows point down, types fit, style is settled, and docs name no room that is gone."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["lint-imports"],
+    ],
+    ids=" ".join,
+)
+def test_tool_finds_nothing(command: list[str]) -> None:
+    told = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout[-4000:] + told.stderr[-2000:]
+
+
+def test_documents_name_files_that_exist() -> None:
+    """Every relative link in a document leads somewhere."""
+    broken = []
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("playbooks/*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)} -> {target}")
+    assert broken == []
+
+
+def test_every_promise_names_a_test_that_exists() -> None:
+    named = re.findall(r"`(\w+/\w+\.py)((?:::\w+)*)`", (ROOT / "docs" / "promises.md").read_text())
+    assert len(named) > 20
+    missing = []
+    for file, names in named:
+        source = (ROOT / "tests" / file).read_text() if (ROOT / "tests" / file).exists() else ""
+        missing += [f"{file}{names}" for name in ["", *names.split("::")[1:]] if not source or name not in source]
+    assert missing == []
