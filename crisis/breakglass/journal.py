@@ -31,6 +31,7 @@ from crisis.breakglass.folder import (
 )
 from crisis.breakglass.machine import Machine
 from crisis.breakglass.proof import Proof, same
+from crisis.broadcasts.freeze import digest
 from crisis.db import Database
 from crisis.models import AuditRow, Broadcast, Delivery, Heartbeat, Incident
 from crisis.states import BroadcastState, Purpose
@@ -129,18 +130,26 @@ def demand_whole(session: Session, proof: Proof) -> Beginning:
     for finding in audit.verify(session):
         raise Forged(f"its record is broken: {finding}")
     for broadcast in released(session):
-        row = session.scalar(
-            select(AuditRow).where(AuditRow.act == RELEASED, AuditRow.subject == f"broadcast:{broadcast.id}")
-        )
-        proven = row is not None and same(
-            row.details.get("proof"), proof.of_release(session, broadcast, begun.journal_id)
-        )
-        if not proven or broadcast.purpose is not Purpose.STATEMENT or broadcast.authority != "single":
+        if not _as_released(session, broadcast, begun, proof):
             raise Forged(f"broadcast {broadcast.id} was not released by this installation as it stands there")
     released_ids = select(Broadcast.id).where(Broadcast.released_at.is_not(None))
     if session.scalar(select(func.count()).select_from(Delivery).where(Delivery.broadcast_id.not_in(released_ids))):
         raise Forged("it holds deliveries that nobody released")
     return begun
+
+
+def _as_released(session: Session, broadcast: Broadcast, begun: Beginning, proof: Proof) -> bool:
+    """Are words, receivers and limits what they were at the release, and might one officer release it alone?"""
+    row = session.scalar(
+        select(AuditRow).where(AuditRow.act == RELEASED, AuditRow.subject == f"broadcast:{broadcast.id}")
+    )
+    return (
+        row is not None
+        and broadcast.purpose is Purpose.STATEMENT
+        and broadcast.authority == "single"
+        and broadcast.digest == digest(broadcast)
+        and same(row.details.get("proof"), proof.of_release(session, broadcast, begun.journal_id))
+    )
 
 
 def released(session: Session) -> list[Broadcast]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Float,
     and_,
     case,
     func,
@@ -26,12 +25,11 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.functions import FunctionElement
 
 from crisis.models import Account, Attempt, Broadcast, Delivery, Heartbeat, Tally, Unit
 from crisis.sending import order
+from crisis.sending.moments import earliest_id, made_at, seconds_between
 from crisis.states import OPEN, BroadcastState, DeliveryState, Mode, Outcome
 
 DAY = timedelta(days=1)
@@ -244,32 +242,3 @@ def _bucket(seconds: ColumnElement[Any]) -> ColumnElement[Any]:
         *((seconds <= edge, index) for index, edge in enumerate(BUCKETS)),
         else_=len(BUCKETS),
     )
-
-
-def earliest_id(moment: datetime) -> uuid.UUID:
-    """No id made at `moment` or later is smaller: ids begin with the time they were made, in milliseconds."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
-
-
-def made_at(made: uuid.UUID) -> datetime:
-    """When an id of ours was made."""
-    return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)
-
-
-class seconds_between(FunctionElement[float]):  # noqa: N801 - reads like the SQL function it stands for
-    """Seconds from the first time to the second, which may lie before it."""
-
-    type = Float()
-    inherit_cache = True
-
-
-@compiles(seconds_between, "sqlite")
-def _on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    start, end = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"((julianday({end}) - julianday({start})) * 86400.0)"
-
-
-@compiles(seconds_between, "postgresql")
-def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    start, end = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"EXTRACT(EPOCH FROM ({end} - {start}))"

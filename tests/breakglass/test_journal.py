@@ -239,7 +239,7 @@ def test_who_said_stop_before_or_while_gets_nothing_more(away: Vault) -> None:
         sms = session.scalars(select(Account).where(Account.key == "sms-ous")).one()
         opt_out(session, sms.id, first, "stop", datetime.now(UTC))
     away.copy()
-    number = away.town.simulator.internet.accounts.sms[0].numbers[0]
+    number = away.town.simulator.internet.accounts.sms[0].numbers[0]  # FIXME
     away.town.simulator.say(second, "STOPP", number)  # nobody here hears it; the provider does and refuses
     said = away.send("--channel", "sms")
     assert first not in away.town.phones()

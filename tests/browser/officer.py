@@ -96,6 +96,7 @@ class Officer:
 
     def until_sent(self) -> None:
         """Watch the board until every row is green: it renews itself."""
+        expect(self.page.locator("[data-queued='0']")).to_have_count(1, timeout=30_000)
         for row in self.page.locator("article.lane").all():
             expect(row).to_have_class(re.compile("green|red"), timeout=30_000)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from crisis.states import Mode
 from tests.browser.demo import demo
@@ -25,6 +26,7 @@ def test_the_main_job(tmp_path: Path) -> None:
             officer.open_incident(mode, f"Hendelse ved {place}")
             drill = "drill" in (page.locator("body").get_attribute("class") or "")
             assert drill == (mode is Mode.DRILL)
+            expect(page.locator(".flag")).to_contain_text("ØVELSE" if drill else "SKARPT")
             officer.draft_first_message(place)
             officer.release(mode)
             lanes = officer.lanes()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from crisis.db import Database
 from crisis.models import Broadcast, Delivery, new_id, utcnow
-from crisis.sending import measures, pulse
+from crisis.sending import measures, moments, pulse
 from crisis.states import BroadcastState, DeliveryState, Mode, Outcome
 from tests.operations import rows
 from tests.operations.conftest import busy
@@ -108,11 +108,11 @@ def test_processes_that_should_run_are_told_also_when_none_does(database: Databa
 def test_ids_tell_when_they_were_made() -> None:
     before = datetime.now(UTC)
     made: uuid.UUID = new_id()
-    assert abs(measures.made_at(made) - before) < timedelta(seconds=1)
+    assert abs(moments.made_at(made) - before) < timedelta(seconds=1)
     assert (
-        measures.earliest_id(before - timedelta(milliseconds=1))
+        moments.earliest_id(before - timedelta(milliseconds=1))
         < made
-        < measures.earliest_id(before + timedelta(seconds=1))
+        < moments.earliest_id(before + timedelta(seconds=1))
     )
 
 
