@@ -7,6 +7,7 @@ COPY pyproject.toml ./
 COPY crisis crisis
 COPY workers workers
 COPY templates templates
+COPY --chmod=755 deploy/with-secrets.sh with-secrets
 # Installed in place: the templates are found beside the package.
 RUN pip install -e . && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin crisis
 
@@ -17,6 +18,5 @@ USER crisis
 ENV CRISIS_SETTINGS=/etc/crisis/crisis.toml
 EXPOSE 8080
 
-# Two secrets are read as environment variables and come as files here, so that `docker inspect` shows neither.
-ENTRYPOINT ["/bin/sh", "-c", "for pair in DATABASE_URL:database-url REDIS_URL:redis-url; do file=/run/secrets/${pair#*:}; if [ -r \"$file\" ]; then export \"${pair%%:*}=$(cat \"$file\")\"; fi; done; exec \"$@\"", "--"]
+ENTRYPOINT ["/app/with-secrets"]
 CMD ["crisis", "console"]

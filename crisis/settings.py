@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from crisis.logs import remember
 from crisis.toml_lines import line_of
 
 Language = Literal["nb", "nn", "en"]
@@ -53,13 +54,16 @@ class SecretRef(Frozen):
         """The secret, read now. Raises `SettingsError` naming the place, never the value."""
         if self.env is not None:
             if secret := os.environ.get(self.env):
+                remember(secret)  # so that no log line ever shows it
                 return secret
             raise SettingsError([f"environment variable {self.env} is not set; it should hold a secret"])
         assert self.file is not None  # noqa: S101 - _one_place holds it
         try:
-            return self.file.read_text().strip()
+            secret = self.file.read_text().strip()
         except OSError as error:
             raise SettingsError([f"secret file {self.file}: {error.strerror}; make it readable by this user"]) from None
+        remember(secret)
+        return secret
 
 
 def _known_zone(name: str) -> str:

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.console import standings
 from crisis.console.here import UnitHere
 from crisis.console.language import N_
-from crisis.models import Account, Delivery, Heartbeat
+from crisis.models import Account, Heartbeat
 from crisis.playbooks.read import Shelf
-from crisis.states import DeliveryState, Mode
+from crisis.sending import measures
+from crisis.states import Mode
 
 LATE = timedelta(seconds=10)
 WAITING_LONG = timedelta(minutes=2)
@@ -112,12 +113,10 @@ def _pulses(session: Session, modes: set[Mode], now: datetime) -> Iterator[Pulse
 
 def _oldest_waiting(session: Session, now: datetime) -> timedelta | None:
     """Deliveries of paused accounts are not counted: they wait because somebody said so, which is its own concern."""
-    due = session.scalar(
-        select(func.min(Delivery.due_at))
-        .join(Account, Account.id == Delivery.account_id)
-        .where(Delivery.state == DeliveryState.QUEUED, Account.paused_reason.is_(None), Account.active)
-    )
-    return max(now - due, timedelta()) if due and due <= now else None
+    oldest = measures.oldest_due(session, now)
+    speaking = session.scalars(select(Account.id).where(Account.paused_reason.is_(None), Account.active))
+    due = min((oldest[account_id] for account_id in speaking if account_id in oldest), default=None)
+    return max(now - due, timedelta()) if due else None
 
 
 def _of_pulses(pulses: Sequence[Pulse]) -> Iterator[Concern]:

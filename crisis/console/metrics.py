@@ -56,7 +56,7 @@ def show() -> ResponseReturnValue:
                 {"WWW-Authenticate": "Bearer", **PLAIN},
             )
     except SettingsError as error:
-        log.error("metrics.no_token", mistakes=error.mistakes)  # noqa: TRY400 - a mistake in the settings, no defect
+        log.error("metrics.no_token", mistakes=error.mistakes)
         return "the token can't be read\n", 503, PLAIN
     registry = CollectorRegistry()
     registry.register(Measured(runtime()))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crisis.db import rows_changed
 from crisis.models import Account, Broadcast, Delivery, Tally
-from crisis.sending.claim import ACCOUNT_LEASE, CLOCK_DOUBT, DELIVERY_LEASE, due, ran_out
+from crisis.sending.claim import ACCOUNT_LEASE, CLOCK_DOUBT, DELIVERY_LEASE, UNFINISHED, due, ran_out
 from crisis.sending.record import attempt_lost, keep_attempts
 from crisis.sending.tally import Moves
 from crisis.states import OPEN, BroadcastState, DeliveryState, Mode
@@ -28,6 +28,7 @@ def lost_claims(session: Session, now: datetime) -> int:
         select(Delivery)
         .where(
             literal_column("delivery.state") == literal_column("'sending'"),
+            UNFINISHED,
             ran_out(Delivery.lease_until, DELIVERY_LEASE, now),  # type: ignore[arg-type]
         )
         .limit(CHUNK)
@@ -106,13 +107,11 @@ def idle_with_work(
     session: Session, mode: Mode, now: datetime, *, overdue: timedelta = timedelta(0)
 ) -> list[uuid.UUID]:
     """Accounts of `mode` that have something due since `overdue`, may speak, and that nobody is draining."""
-    work = exists().where(
-        Delivery.account_id == Account.id,
-        or_(
-            literal_column("delivery.state") == literal_column("'queued'"),
-            literal_column("delivery.state") == literal_column("'uncertain'"),
-        ),
-        due(now - overdue),
+    # Two questions, each over its own index; asked as one, all deliveries would be walked through.
+    mine, asked = Delivery.account_id == Account.id, due(now - overdue)
+    queued = exists().where(mine, literal_column("delivery.state") == literal_column("'queued'"), asked)
+    uncertain = exists().where(
+        mine, literal_column("delivery.state") == literal_column("'uncertain'"), UNFINISHED, asked
     )
     # Without trouble an account waits for its own pace only, which is seconds: more was set by a wrong clock.
     disbelieved = and_(Account.busy_streak == 0, Account.free_at > now + CLOCK_DOUBT)
@@ -124,7 +123,7 @@ def idle_with_work(
                 Account.paused_reason.is_(None),
                 or_(Account.free_at.is_(None), Account.free_at <= now, disbelieved),
                 or_(Account.lease_until.is_(None), ran_out(Account.lease_until, ACCOUNT_LEASE, now)),  # type: ignore[arg-type]
-                work,
+                or_(queued, uncertain),
             )
         )
     )
