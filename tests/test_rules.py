@@ -45,6 +45,8 @@ def test_every_promise_names_a_test_that_exists() -> None:
     assert len(named) > 20
     missing = []
     for file, names in named:
-        source = (ROOT / "tests" / file).read_text() if (ROOT / "tests" / file).exists() else ""
+        # The guards that were taken out stand in crisis/, the tests that noticed in tests/.
+        places = [ROOT / "tests" / file, ROOT / "crisis" / file, ROOT / file]
+        source = next((place.read_text() for place in places if place.exists()), "")
         missing += [f"{file}{names}" for name in ["", *names.split("::")[1:]] if not source or name not in source]
     assert missing == []

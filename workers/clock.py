@@ -6,7 +6,6 @@ Several clocks may run; everything it does is safe to do twice.
 from __future__ import annotations
 
 import signal
-import threading
 from datetime import timedelta
 
 import structlog
@@ -19,7 +18,7 @@ from crisis.runtime import Runtime
 from crisis.sending import pulse, sweep
 from crisis.states import Mode, Role
 from workers import last_resort
-from workers.process import configured
+from workers.process import Flag, configured
 
 log = structlog.get_logger()
 
@@ -64,7 +63,7 @@ def tell_of_stopped_accounts(session: Session, runtime: Runtime) -> None:
 
 
 def main() -> None:
-    stopping = threading.Event()
+    stopping = Flag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with configured("clock") as runtime, last_resort.beside(runtime):

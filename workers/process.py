@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,27 @@ def configured(kind: str) -> Iterator[Runtime]:
         with contextlib.suppress(Exception), parts.database.writing() as session:  # going anyway
             pulse.leave(session, pulse.process_name(kind))
         parts.close()
+
+
+class Flag:
+    """Set by a signal. Not a `threading.Event`: its `set`, called in a handler, can wait for ever for the lock that the
+    interrupted `wait` holds.
+    """
+
+    def __init__(self) -> None:
+        self._up = False
+
+    def set(self) -> None:
+        self._up = True
+
+    def is_set(self) -> bool:
+        return self._up
+
+    def wait(self, seconds: float) -> None:
+        """Come back when it is set, or after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not self._up and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:

@@ -34,7 +34,7 @@ from crisis.sending.drain import Drain
 from crisis.sending.pause import pause_misconfigured
 from crisis.settings import AccountSettings, SettingsError
 from crisis.states import Mode
-from workers.process import configured, run
+from workers.process import Flag, configured, run
 
 log = structlog.get_logger()
 
@@ -226,7 +226,7 @@ class Sender:
 class WakeListener(SimpleWorker):
     """RQ's worker, doing nothing but passing wake-ups on; it tells when it was asked to stop."""
 
-    stopping = threading.Event()
+    stopping = Flag()
 
     def request_stop(self, signum: Any, frame: Any) -> None:
         self.stopping.set()
