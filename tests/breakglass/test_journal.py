@@ -334,3 +334,17 @@ def test_an_sqlite_file_that_cannot_be_used_takes_the_same_way(tmp_path: Path, s
                 other.rename(f"{file}{side}")
         assert not merge(here)[0].trouble
         assert here.town.phones() == Counter(phones)
+
+
+@pytest.mark.slow
+def test_an_sqlite_file_that_stays_locked_takes_the_same_way(tmp_path: Path) -> None:
+    with vault(tmp_path) as here:
+        phones = here.town.populate(2)
+        here.copy()
+        with here.town.runtime.database.writing() as session:
+            session.connection()  # from here on nobody else may write
+            said = here.send("--channel", "sms")
+        assert said.status == 0, said
+        assert "THE DATABASE CAN'T BE USED: database is locked" in said.out
+        assert not merge(here)[0].trouble
+        assert here.town.phones() == Counter(phones)

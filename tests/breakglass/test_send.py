@@ -178,7 +178,7 @@ def test_an_account_without_its_secret_waits_and_the_others_speak(here: Vault) -
 def test_ctrl_c_stops_and_leaves_the_rest_to_the_senders(here: Vault) -> None:
     phones = here.town.populate(400)
     process = here.start(*here.words("--channel", "sms", "--yes-i-mean-it", LIVE))
-    eventually(lambda: here.town.phones(), within=30)
+    eventually(here.town.phones, within=30)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 3, (out, err)
