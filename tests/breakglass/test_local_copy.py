@@ -28,6 +28,7 @@ from crisis.models import (
     User,
     membership,
 )
+from crisis.playbooks import signoff
 from crisis.sending.consent import opt_out
 from crisis.states import Mode, Role
 from tests.breakglass.scene import HASH, NOW, Vault, vault
@@ -88,6 +89,25 @@ def test_whoever_only_signed_cannot_act_with_the_copy(here: Vault) -> None:
     with closing(sqlite3.connect(here.folder.copy)) as connection:
         rows = dict(connection.execute('SELECT login, password_hash FROM "user"').fetchall())
     assert rows == {"vakt": HASH, "ja": "-"}
+
+
+def test_a_signature_taken_back_does_not_bring_an_older_one_into_force(here: Vault) -> None:
+    parts = here.town.runtime
+    with parts.database.writing() as session:
+        old = session.scalars(
+            select(SignOff).where(SignOff.playbook == "mass-casualty", SignOff.message == "initial")
+        ).one()
+        book = parts.playbooks.shelf().playbooks["mass-casualty"]
+        later = old.signed_at + timedelta(seconds=1)
+        row = signoff.sign(session, old.unit_id, book, "initial", old.user_id, old.expires_at, later)
+        signoff.revoke(row, later)
+    here.copy()
+    with journal.closing_file(here.folder.copy) as database, database.reading() as session:
+        newest = signoff.latest(session, old.unit_id, "mass-casualty", "initial")
+        assert newest is not None
+        assert newest.revoked_at == later
+    here.away = "postgresql://crisis@127.0.0.1:1/crisis"
+    assert "the sign-off was taken back" in here.send().err
 
 
 def test_only_its_owner_can_open_it(here: Vault) -> None:
