@@ -32,13 +32,17 @@ from crisis.models import (
 from crisis.sending.consent import opt_out
 from crisis.states import BroadcastState, Mode
 from tests.breakglass.scene import AGAIN, LIVE, MACHINE, TITLE, Vault, tables, vault
+from tests.conftest import fresh_postgres
 from tests.stories.town import eventually, free_port
 
 
 @pytest.fixture
-def away(tmp_path: Path, database_url: str) -> Iterator[Vault]:
-    """A town of 6 persons and a copy of it; `away` holds what stands in for its database when that is gone."""
-    with vault(tmp_path, database_url=database_url) as found:
+def away(tmp_path: Path, postgres_url: str) -> Iterator[Vault]:
+    """A town of 6 persons and a copy of it; `away` holds what stands in for its database when that is gone.
+
+    On PostgreSQL, the database that can be away by itself; a spoiled SQLite file has tests of its own below.
+    """
+    with fresh_postgres(postgres_url) as database_url, vault(tmp_path, database_url=database_url) as found:
         found.town.populate(6)
         found.copy()
         found.away = f"postgresql://crisis@127.0.0.1:{free_port()}/crisis"

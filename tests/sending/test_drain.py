@@ -302,14 +302,14 @@ class TestSweep:
 def test_stopping_gives_back_what_was_not_said(here: World) -> None:
     broadcast = here.release(PHONES)
     provider = Provider(takes=0.05)
-    provider = Provider(takes=0.05, facts=provider.facts)
 
     async def interrupted() -> None:
         drain = Drain(
             Desk(here.database, "me", now=here.clock), provider, here.account_id, pace=1000, repeat_after=None
         )
         work = asyncio.create_task(drain.run(10))
-        await asyncio.sleep(0.12)
+        while len(provider.said) <= provider.facts.concurrency:  # noqa: ASYNC110 - the first have been said, the last have not
+            await asyncio.sleep(0.002)
         drain.stop()
         await work
 
