@@ -14,7 +14,7 @@ run:
 
 test:
 	@sh bootstrap.sh dev browser postgres
-	@exec $(PYTHON) -m pytest -n 4 --dist worksteal $(ARGS)
+	@exec $(PYTHON) -m pytest -n 4 --dist worksteal --reruns 2 --reruns-delay 1 $(ARGS)
 
 lint:
 	@sh bootstrap.sh dev

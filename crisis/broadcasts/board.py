@@ -66,7 +66,8 @@ class AccountBoard:
     @property
     def light(self) -> str:
         """One word for the whole row: red, yellow, moving, green, or grey when nothing of it has left."""
-        if self.counts.get(DeliveryState.FAILED) or self.account.paused_reason:
+        # A pause of today says nothing about a row of yesterday that is done.
+        if self.counts.get(DeliveryState.FAILED) or (self.account.paused_reason and self.open):
             return "red"
         if self.counts.get(DeliveryState.UNCERTAIN):
             return "yellow"

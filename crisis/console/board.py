@@ -109,7 +109,12 @@ def delivery(delivery_id: uuid.UUID) -> ResponseReturnValue:
             select(ReceiptRow).where(ReceiptRow.delivery_id == row.id).order_by(ReceiptRow.at, ReceiptRow.id)
         ).all()
         story = domain.story(session, row.id)
-        values = {**_frame(this), "story": story, "receipts": receipts, "may_repeat": _may_repeat(this.broadcast)}
+        values = {
+            **_frame(this),
+            "story": story,
+            "receipts": receipts,
+            "may_repeat": _may_repeat(session, this.broadcast),
+        }
         text = next((one for one in this.broadcast.texts if one.id == row.text_id), None)
         return render_template("console/delivery.html", text=text, **values)
 
@@ -132,7 +137,7 @@ def decide(delivery_id: uuid.UUID) -> ResponseReturnValue:
 def _resolve(session: Session, row: Delivery, broadcast: Broadcast, decision: str) -> None:
     if decision == "there":
         resolve.it_is_there(session, actor(), row)
-    elif decision == "again" and _may_repeat(broadcast):
+    elif decision == "again" and _may_repeat(session, broadcast):
         resolve.send_again(session, actor(), row)
     else:
         raise NotAllowed("the broadcast was stopped or is too old; release a new one")
@@ -159,7 +164,7 @@ def _seen(session: Session, this: Found) -> dict[str, Any]:
         "minutes_to_update": _minutes(broadcast.next_update_at, now),
         "followed": _followed(session, broadcast),
         "follow_ups": _follow_ups(this.playbook, broadcast) if this.incident.closed_at is None else [],
-        "may_repeat": _may_repeat(broadcast),
+        "may_repeat": _may_repeat(session, broadcast),
         "releaser": session.get(User, broadcast.released_by) if broadcast.released_by else None,
         "test": broadcast.purpose is Purpose.SELF_TEST,
     }
@@ -186,9 +191,10 @@ def _followed(session: Session, broadcast: Broadcast) -> list[Broadcast]:
     )
 
 
-def _may_repeat(broadcast: Broadcast) -> bool:
+def _may_repeat(session: Session, broadcast: Broadcast) -> bool:
     in_time = broadcast.expires_at is None or broadcast.expires_at > utcnow()
-    return in_time and broadcast.state in (BroadcastState.RELEASED, BroadcastState.CLOSED)
+    standing = broadcast.state in (BroadcastState.RELEASED, BroadcastState.CLOSED)
+    return in_time and standing and not resolve.replaced(session, broadcast)
 
 
 def _minutes(at: datetime | None, now: datetime) -> int | None:

@@ -154,6 +154,7 @@ def mail(broadcast_id: uuid.UUID, language: str) -> ResponseReturnValue:
 
 def page(session: Session, this: Found, seen: preview.Preview | None = None) -> dict[str, Any]:
     """What every page about one broadcast shows of it: where it belongs, its texts and who gets them."""
+    original = session.get(Broadcast, this.broadcast.follows_id) if this.broadcast.follows_id else None
     return {
         "section": "incidents",
         "mode": this.broadcast.mode,
@@ -161,7 +162,8 @@ def page(session: Session, this: Found, seen: preview.Preview | None = None) -> 
         "incident": this.incident,
         "title": headline(this.broadcast, {}),
         "preview": seen or preview.preview(session, this.broadcast, runtime().settings, this.playbook, utcnow()),
-        "original": session.get(Broadcast, this.broadcast.follows_id) if this.broadcast.follows_id else None,
+        "original": original,
+        "original_title": headline(original, {}) if original else "",
         "said": said,
         "outside_gsm": outside_gsm,
         "facts": FACTS,

@@ -17,6 +17,8 @@ from crisis.sending.claim import overtaken
 from crisis.sending.tally import Moves
 from crisis.states import BroadcastState, DeliveryState, NotAllowed, Role
 
+REPLACES = frozenset({"correction", "all_clear"})  # phases after which the words before them are no longer true
+
 
 def it_is_there(session: Session, actor: Actor, delivery: Delivery) -> None:
     """A person saw it at the provider: accepted."""
@@ -58,7 +60,9 @@ def _may_be_said_again(session: Session, broadcast: Broadcast, delivery: Deliver
         raise NotAllowed("the broadcast was stopped; release a new one")
     if broadcast.expires_at is not None and broadcast.expires_at <= now:
         raise NotAllowed("the broadcast is too old to be sent; release a new one")
-    if session.scalar(select(Delivery.id).where(Delivery.id == delivery.id, overtaken())):
+    if replaced(session, broadcast) or session.scalar(
+        select(Delivery.id).where(Delivery.id == delivery.id, overtaken())
+    ):
         raise NotAllowed("what follows it has left already; release a correction instead")
 
 
@@ -70,6 +74,9 @@ def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: 
     now = utcnow()
     if broadcast.expires_at is not None and broadcast.expires_at <= now:
         raise NotAllowed("the broadcast is too old to be sent; release a new one")
+    if replaced(session, broadcast):
+        # Whom it failed to reach gets no correction of it either: old words would be the last they hear.
+        raise NotAllowed("what follows it has left already; release a correction instead")
     count = rows_changed(
         session,
         update(Delivery)
@@ -97,6 +104,21 @@ def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: 
             details={"account": account.key, "deliveries": count},
         )
     return count
+
+
+def replaced(session: Session, broadcast: Broadcast) -> bool:
+    """Has a correction or an all-clear been released after it, directly or after an update of it?"""
+    above = {broadcast.id}
+    while above:
+        followed = session.execute(
+            select(Broadcast.id, Broadcast.phase).where(
+                Broadcast.follows_id.in_(above), Broadcast.released_at.is_not(None)
+            )
+        ).all()
+        if any(row.phase in REPLACES for row in followed):
+            return True
+        above = {row.id for row in followed}
+    return False
 
 
 def _broadcast(session: Session, broadcast_id: uuid.UUID) -> Broadcast:
