@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -110,6 +112,23 @@ def test_told_to_stop_it_finishes_or_gives_back(tmp_path: Path, database_url: st
         prove(here, broadcast, once=phones)
 
 
+def freeze_between_transactions(here: Town, pid: int) -> None:
+    """Stop a process where it holds no lock: frozen in the middle of writing, it would lock SQLite for everybody."""
+    file = here.runtime.database.url.removeprefix("sqlite:///")
+    for _ in range(40):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with contextlib.closing(sqlite3.connect(file, timeout=0.2, isolation_level=None)) as probe:
+                probe.execute("BEGIN IMMEDIATE")
+                probe.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.03)
+        else:
+            return
+    raise AssertionError("never found between two transactions")
+
+
 def test_frozen_beyond_its_leases_it_says_nothing_more_when_it_wakes(tmp_path: Path) -> None:
     """A machine that slept, or a container that was paused: others have done its work meanwhile."""
     with town(tmp_path, edit=with_lines(sms_ous="pace = 40")) as here:
@@ -118,7 +137,7 @@ def test_frozen_beyond_its_leases_it_says_nothing_more_when_it_wakes(tmp_path: P
         broadcast = release_texts(here)
         eventually(lambda: creates(here) > 60)
         frozen = here.processes["sender-live"]
-        os.kill(frozen.pid, signal.SIGSTOP)
+        freeze_between_transactions(here, frozen.pid)
         asleep = time.monotonic()
         here.lapse()
         here.start("sender-live-2")
