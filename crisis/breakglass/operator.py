@@ -111,7 +111,7 @@ class Operator:
             count = self._let_go(where, checked, actor, prepared)
         except Unclear:
             raise
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what was prepared and not released is taken back
             with contextlib.suppress(DBAPIError), parts.database.writing() as session:
                 statement.take_back(session, actor, prepared)
             raise

@@ -66,7 +66,7 @@ def main(settings: Settings) -> Runtime:
     file = Path(parts.database.url.removeprefix("sqlite:///"))
     try:
         _demand_working(parts, file)
-    except BaseException:
+    except BaseException:  # whatever ends this, the connection is not left open
         parts.close()
         raise
     return parts

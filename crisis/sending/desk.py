@@ -50,7 +50,7 @@ async def until_written(write: Callable[[], None], what: str, on_trouble: Callab
     while True:
         try:
             return await asyncio.to_thread(write)
-        except Exception as error:
+        except Exception as error:  # `trouble` tells a database away from a defect
             if not trouble(error):
                 raise
             on_trouble()

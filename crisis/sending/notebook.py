@@ -51,7 +51,7 @@ class Notebook:
         """Write until it is written. One that can't be written does not take the others with it."""
         try:
             await until_written(lambda: self._record(batch), f"{len(batch)} ended calls", self._hush)
-        except Exception:
+        except Exception:  # one row the database refuses must not lose the outcomes of the others
             log.exception("record.refused", account=self._account.key, deliveries=len(batch))
             if len(batch) > 1:
                 for item in batch:

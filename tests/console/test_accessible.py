@@ -19,26 +19,15 @@ from crisis.oncall.people import Details, Reach
 from crisis.states import Mode, Role
 
 sync_api = pytest.importorskip("playwright.sync_api")
+from tests.browser import officer  # noqa: E402 - after the importorskip above
+
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        try:
-            made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        except sync_api.Error as error:
-            pytest.skip(f"no browser here: {error}")
+    with officer.browser() as made:  # none here is a failure: accessibility must not pass unlooked at
         yield made
-        made.close()
 
 
 @pytest.fixture
