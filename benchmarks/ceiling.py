@@ -18,6 +18,7 @@ import uvloop
 from crisis.channels import sms
 from crisis.channels.base import Outgoing
 from crisis.channels.registry import KINDS, Opening
+from tests.channels.contract import MemoryNotes
 
 TEXT = "Oslo universitetssykehus: Mange er skadd ved Oslo S. Vi tar imot skadde. Neste melding kl. 04:15."
 
@@ -33,7 +34,9 @@ async def run(provider: str, people: int) -> float:
         }
     )
     channel = KINDS["sms"].open(
-        Opening("sms", "OUS", "live", ("nb",), options, "http://127.0.0.1:1", Path(), ZoneInfo("Europe/Oslo"))
+        Opening(
+            "sms", "OUS", "live", ("nb",), options, "http://127.0.0.1:1", Path(), ZoneInfo("Europe/Oslo"), MemoryNotes()
+        )
     )
     numbers = itertools.count()
 

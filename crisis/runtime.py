@@ -19,6 +19,7 @@ from crisis.db import Database
 from crisis.models import Account, Unit
 from crisis.playbooks.read import PlaybookFolder
 from crisis.seal import Seal
+from crisis.sending.notes import DatabaseNotes
 from crisis.sending.unsubscribe import Unsubscribe
 from crisis.settings import AccountSettings, Settings, SettingsError
 from crisis.settings import read as read_settings
@@ -59,6 +60,7 @@ class Runtime:
                 public_url=self.settings.console.public_url,
                 data_dir=self.settings.data_dir,
                 zone=unit.tz,
+                notes=DatabaseNotes(self.database, self.seal, account.key),
             )
         )
 

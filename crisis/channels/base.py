@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 Form = Literal["short", "full", "voice"]
@@ -38,6 +39,23 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """What pictures and film a channel takes. Sizes in bytes, lengths in seconds, shapes as width divided by height."""
+
+    pictures: int = 0  # at most so many in one post
+    picture_types: frozenset[str] = frozenset()  # "image/jpeg" ...
+    picture_bytes: int = 0
+    picture_side: int = 0  # longest side in pixels the network shows; larger ones are scaled; 0: no limit known
+    shapes: tuple[float, float] | None = None  # narrowest and widest; None: any
+    films: int = 0
+    film_types: frozenset[str] = frozenset()
+    film_bytes: int = 0
+    film_seconds: float = 0
+    needed: Literal["", "picture", "film"] = ""  # there is no post without one
+    alt_length: int = 0  # characters of alt text; 0: the network takes none, so the words must stand in the text
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is true of every account of a channel; the source of each number stands in the channel's own file."""
 
@@ -52,6 +70,25 @@ class Facts:
     pace: float  # messages a second an account may send when crisis.toml does not say
     concurrency: int  # calls in flight at once, at most
     measure: Callable[[str], Size]
+    media: MediaFacts = MediaFacts()
+    edits: timedelta | None = None  # how long after posting the text can be changed; timedelta.max: always
+    deletes: bool = False
+    deletes_per: tuple[int, timedelta] | None = None  # the network takes so many deletes in that time
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A picture or film, ready to leave: checked, scaled for this channel and stripped of where it was taken."""
+
+    kind: Literal["picture", "film"]
+    path: Path  # a file on this machine
+    content_type: str
+    size: int  # bytes
+    width: int
+    height: int
+    alt: str  # in the delivery's language
+    url: str  # where a provider that wants to fetch it itself finds it; unguessable
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +113,8 @@ class Outgoing:
     thread: Sequence[str] = ()  # provider ids of the whole thread, oldest first (e-mail References)
     first_attempt_at: datetime | None = None  # where `find` starts to look
     unsubscribe_url: str | None = None  # for bulk e-mail
+    media: Sequence[Attachment] = ()
+    tags: Sequence[str] = ()  # a planned post's campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +187,16 @@ class Inbound:
     text: str
     at: datetime
     language: str | None = None
-    in_reply_to: str | None = None
+    in_reply_to: str | None = None  # provider id of what this answers
     consent: Literal["stop", "start"] | None = None
     url: str | None = None
+    kind: Literal["reply", "comment", "mention", "hashtag", "message", "mail"] = "mention"
+    author_name: str = ""  # as the network shows it
+    root: str | None = None  # provider id of the post that began the conversation, where the network says so
+    private: bool = False  # only the account sees it
+    repost: bool = False  # somebody else's words passed on, with nothing added
+    edited: bool = False  # a later version of the text with this id
+    deleted: bool = False  # the author or the network took it away; `text` may be empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +230,24 @@ class Health:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
+class Notes(Protocol):
+    """What an account must remember between calls and processes: refreshed tokens, steps of a publication under way.
+
+    Kept sealed. All three block; call them from a thread (`asyncio.to_thread`). A step is named after its delivery
+    ("container:<delivery id>"), so that a repeat finds it.
+    """
+
+    def read(self, name: str) -> str | None:
+        """What was written last under `name`, unless it has run out."""
+        ...
+
+    def write(self, name: str, value: str, until: datetime | None = None) -> None:
+        """Keep `value` under `name`; it is safe on disk when this returns. After `until` it is forgotten."""
+        ...
+
+    def forget(self, name: str) -> None: ...
+
+
 class Channel(Protocol):
     """One open account. Opened in the process that uses it, closed by it."""
 
@@ -206,6 +270,38 @@ class LooksUp(Protocol):
 
         Raises `SendError` when it could not look.
         """
+        ...
+
+
+@runtime_checkable
+class Edits(Protocol):
+    async def edit(self, provider_id: str, out: Outgoing) -> Accepted:
+        """Make the post say `out.text`. Doing it twice shows the same. Raises `SendError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One post as the public sees it now, on an account of ours. `text` as a person wrote it: links not shortened."""
+
+    provider_id: str
+    text: str
+    at: datetime
+    url: str | None = None
+    edited_at: datetime | None = None  # where the network says so
+
+
+@runtime_checkable
+class Shows(Protocol):
+    async def shown(self, since: datetime) -> Sequence[Shown]:
+        """What this account shows the public now and was posted at or after `since`. Raises `SendError`."""
+        ...
+
+
+@runtime_checkable
+class Hides(Protocol):
+    async def hide(self, provider_id: str) -> None:
+        """Hide somebody's comment under our post from the public; hidden already is success. Raises `SendError`."""
         ...
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from crisis.channels.base import Channel, Facts, Mode
+from crisis.channels.base import Channel, Facts, Mode, Notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Opening:
     public_url: str  # the console's public address, where webhooks come in
     data_dir: Path
     zone: ZoneInfo
+    notes: Notes
 
 
 @dataclass(frozen=True, slots=True)

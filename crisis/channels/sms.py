@@ -12,7 +12,6 @@ from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from multidict import MultiDict
@@ -42,6 +41,7 @@ from crisis.channels.base import (
     SendError,
     Uncertain,
 )
+from crisis.channels.calling import proxy
 from crisis.channels.counting import sms_size
 from crisis.channels.errors import accepted_body, answer, as_promised, transport
 from crisis.channels.opening import Opening, own_machine
@@ -244,7 +244,7 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
         if self._session is None:  # a session belongs to a running loop, and opening happens outside of one
             connector = aiohttp.TCPConnector(limit=self._connections)
             # Not trust_env: it would read ~/.netrc from disk for every single message.
-            self._session = aiohttp.ClientSession(connector=connector, timeout=self._patience, proxy=_proxy(uri))
+            self._session = aiohttp.ClientSession(connector=connector, timeout=self._patience, proxy=proxy(uri))
         headers = dict(headers or {})
         if auth:
             headers["Authorization"] = "Basic " + b64encode(":".join(auth).encode()).decode()
@@ -267,12 +267,6 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-
-def _proxy(uri: str) -> str | None:
-    """The machine's way out to `uri` (HTTPS_PROXY and its kin), looked up once for an account."""
-    parts = urlsplit(uri)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _hooks(opening: Opening) -> str | None:

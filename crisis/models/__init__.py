@@ -1,6 +1,6 @@
 """Tables and constraints, one file per story; no behaviour lives here."""
 
-from crisis.models.account import Account
+from crisis.models.account import Account, AccountNote
 from crisis.models.base import Base, new_id, utcnow
 from crisis.models.delivery import Attempt, Delivery, InboundRow, ReceiptRow, Tally
 from crisis.models.incident import Approval, Broadcast, BroadcastText, Incident
@@ -11,6 +11,7 @@ from crisis.models.unit import Grant, SignIn, SignInFailure, Unit, User
 
 __all__ = [
     "Account",
+    "AccountNote",
     "Approval",
     "Attempt",
     "AuditHead",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from crisis.models.base import Base, new_id, words
+from crisis.models.base import Base, new_id, utcnow, words
 from crisis.models.unit import Unit
 from crisis.states import Mode
 
@@ -34,11 +34,23 @@ class Account(Base):
     lease_owner: Mapped[str | None] = mapped_column(String(80))
     lease_until: Mapped[datetime | None]
 
-    cursor: Mapped[str | None] = mapped_column(String(200))  # how far the listener has read
+    cursor: Mapped[str | None] = mapped_column(Text)  # how far the listener has read
     polled_at: Mapped[datetime | None]
 
     checked_at: Mapped[datetime | None]
     healthy: Mapped[bool | None]
     health: Mapped[str] = mapped_column(String(500), default="")
+    expires_at: Mapped[datetime | None]  # when its credentials run out, where the provider tells
 
     unit: Mapped[Unit] = relationship()
+
+
+class AccountNote(Base):
+    """What an account's adapter must remember: refreshed tokens, the steps of a publication under way. Sealed."""
+
+    __tablename__ = "account_note"
+    account: Mapped[str] = mapped_column(ForeignKey("account.key"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    sealed: Mapped[str] = mapped_column(Text)
+    until: Mapped[datetime | None] = mapped_column(index=True)
+    written_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -3,6 +3,7 @@
 Owns no sockets; `server` gives it those.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from crisis.simulator.accounts import Accounts
@@ -10,6 +11,8 @@ from crisis.simulator.faults import Faults
 from crisis.simulator.ledger import Ledger
 from crisis.simulator.mail.mailboxes import Mailboxes
 from crisis.simulator.mail.smtp import Postman
+from crisis.simulator.network import Network
+from crisis.simulator.networks import NETWORKS
 from crisis.simulator.sms.api import TwilioApi
 from crisis.simulator.sms.callbacks import Callbacks
 from crisis.simulator.sms.carrier import Carrier
@@ -17,7 +20,7 @@ from crisis.simulator.sms.inbound import Inbound
 from crisis.simulator.x.api import XApi
 from crisis.simulator.x.wall import Post, Wall
 
-PARTS = ("posts", "messages", "mails", "requests", "refused", "webhooks", "troubles", "faults", "opted_out")
+PARTS = ("posts", "messages", "mails", "requests", "refused", "webhooks", "troubles", "faults", "opted_out", "networks")
 
 
 class Internet:
@@ -47,6 +50,7 @@ class Internet:
         )
         self.inbound = Inbound(accounts.sms, self.carrier, self.callbacks, self.ledger, sms_inbound)
         self.postman = Postman(self.mailboxes, accounts.mail, self.faults, self.ledger)
+        self.networks: dict[str, Network] = {name: kind(self.faults, self.ledger) for name, kind in NETWORKS.items()}
         self._introduce()
 
     def reset(self) -> None:
@@ -55,6 +59,8 @@ class Internet:
         self.x.limits.clear()
         for memory in (self.ledger, self.wall, self.carrier, self.mailboxes):
             memory.clear()
+        for network in self.networks.values():
+            network.clear()
         self._introduce()
 
     def snapshot(self, parts: tuple[str, ...] = PARTS, limit: int | None = None) -> dict[str, Any]:
@@ -68,6 +74,8 @@ class Internet:
             whole["mails"] = self.mailboxes.snapshot()
         if "opted_out" in parts:
             whole["opted_out"] = [list(pair) for pair in sorted(self.carrier.opted_out)]
+        if "networks" in parts:
+            whole["networks"] = {name: [asdict(one) for one in it.seen()] for name, it in self.networks.items()}
         cut = {
             name: value[max(len(value) - limit, 0) :] if limit is not None and isinstance(value, list) else value
             for name, value in whole.items()

@@ -32,6 +32,8 @@ def application(internet: Internet, public_dir: Path | None = None) -> web.Appli
     app = web.Application(client_max_size=4 * 1024 * 1024)
     app.add_routes(internet.x.routes())
     app.add_routes(internet.twilio.routes())
+    for network in internet.networks.values():
+        app.add_routes(network.routes())
     app.add_routes(Control(internet).routes())
     app.add_routes(Pages(public_dir).routes())
     app.add_routes(Square(internet, public=public_dir is not None).routes())

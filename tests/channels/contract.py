@@ -93,6 +93,24 @@ CASES = [
 ]
 table = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
+
+class MemoryNotes:
+    """Notes as the database keeps them, in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[str, datetime | None]] = {}
+
+    def read(self, name: str) -> str | None:
+        value, until = self.kept.get(name, (None, None))
+        return value if until is None or until > datetime.now(UTC) else None
+
+    def write(self, name: str, value: str, until: datetime | None = None) -> None:
+        self.kept[name] = (value, until)
+
+    def forget(self, name: str) -> None:
+        self.kept.pop(name, None)
+
+
 Open = Callable[[str], Channel]
 
 
@@ -106,6 +124,7 @@ def opening(options: Any, tmp_path: Path, **changed: Any) -> Opening:
         public_url="https://crisis.example.org",
         data_dir=tmp_path,
         zone=ZoneInfo("Europe/Oslo"),
+        notes=MemoryNotes(),
     )
     return replace(base, **changed)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from crisis.simulator import network as network_rules
 from crisis.simulator.faults import KINDS, BadFault
 from crisis.simulator.internet import PARTS, Internet
 from crisis.simulator.sms.inbound import CannotSay
@@ -33,6 +34,7 @@ class Control:
             web.post("/control/reset", self._reset),
             web.post("/control/phones/{number}/say", self._say),
             web.post("/control/posts", self._post),
+            web.post("/control/networks/{network}/say", self._network_say),
             web.get("/control/certificate.pem", self._certificate),
         ]
 
@@ -94,6 +96,22 @@ class Control:
         post = wall.add(wall.passer_by(handle), text, reply_to or None)
         self._internet.ledger.version += 1
         return web.json_response({"id": post.id}, status=201)
+
+    async def _network_say(self, request: web.Request) -> web.Response:
+        """Let a passer-by speak on any other network: {account, author, text, reply_to?}."""
+        given = await _body(request)
+        network = self._internet.networks.get(request.match_info["network"])
+        if network is None:
+            raise _wrong(f"no such network; there are {', '.join(self._internet.networks)}")
+        account, author, text, reply_to = (
+            str(given.get(name) or "") for name in ("account", "author", "text", "reply_to")
+        )
+        try:
+            made = await network.say(account, author, text, reply_to)
+        except network_rules.CannotSay as error:
+            raise _wrong(str(error)) from error
+        self._internet.ledger.version += 1
+        return web.json_response({"id": made}, status=201)
 
     async def _certificate(self, _request: web.Request) -> web.Response:
         return web.Response(text=self._internet.certificate, content_type="application/x-pem-file")

@@ -1,0 +1,5 @@
+"""The pretend networks there are, one line each, besides X, SMS and e-mail, which have folders and accounts of their own."""
+
+from crisis.simulator.network import Network
+
+NETWORKS: dict[str, type[Network]] = {}
