@@ -124,6 +124,8 @@ class Accepted:
     provider_id: str
     url: str | None = None
     parts: int | None = None
+    calls: int = 1  # how many calls it cost; the account's pace counts each
+    wait: float | None = None  # seconds: the provider says that this used up what it allows until then
 
 
 class SendError(Exception):
@@ -135,6 +137,7 @@ class SendError(Exception):
         self.code = code
         self.opted_out = opted_out  # Rejected only: the receiver has said stop
         self.retry_after = retry_after  # Busy only: seconds
+        self.wait: float | None = None  # as in `Accepted`; whoever reads the answer sets it
 
 
 class Rejected(SendError):

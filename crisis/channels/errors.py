@@ -25,6 +25,10 @@ import urllib3
 from crisis.channels.base import Busy, Misconfigured, Rejected, SendError, Uncertain, Unreachable
 
 LONGEST_SAY = 300  # a provider's words are shown to a person, not archived
+# How networks begin the names of their headers about a rate window: X (X API docs, rate limits), Mastodon (API docs,
+# rate limits: an ISO 8601 moment), Bluesky (AT Protocol docs, rate limits: epoch) and the IETF draft (seconds).
+WINDOWS = ("x-rate-limit", "x-ratelimit", "ratelimit")
+_EPOCH = 1e9  # a number below is no moment in the life of any of these networks
 LONGEST_PAUSE = 86_400.0  # daily budgets are the longest limits providers document; more is a broken header
 
 
@@ -55,11 +59,31 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait, from Retry-After (seconds or a date) or x-rate-limit-reset (epoch); never negative."""
-        wait = _seconds(self.headers.get("retry-after", ""))
-        if wait is None and (reset := _number(self.headers.get("x-rate-limit-reset", ""))) is not None:
-            wait = reset - time.time()
+        """Seconds to wait, from Retry-After (seconds or a date) or the end of a rate window; never negative."""
+        waits = (_seconds(self.headers.get("retry-after", "")), *(self._reset(window) for window in WINDOWS))
+        wait = next((one for one in waits if one is not None), None)
         return None if wait is None else min(max(0.0, wait), LONGEST_PAUSE)
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds until a rate window opens again that this very answer used up; None while something is left.
+
+        An account that waits so long never runs into the 429 that the next call would get.
+        """
+        used_up = (window for window in WINDOWS if _number(self.headers.get(f"{window}-remaining", "")) == 0)
+        waits = [wait for window in used_up if (wait := self._reset(window)) is not None and wait > 0]
+        return min(max(waits), LONGEST_PAUSE) if waits else None
+
+    def _reset(self, window: str) -> float | None:
+        """Seconds until the window ends: told as a moment (epoch or ISO 8601) or as seconds from now."""
+        told = self.headers.get(f"{window}-reset", "")
+        if (number := _number(told)) is not None:
+            return number - time.time() if number > _EPOCH or window != "ratelimit" else number
+        try:
+            at = datetime.fromisoformat(told)
+        except ValueError:
+            return None
+        return (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
 
 
 def answer(status: int, headers: Mapping[str, str], text: str) -> Answer:
@@ -87,11 +111,15 @@ def accepted_body(given: Answer, codes: Codes = no_codes) -> dict[str, Any]:
 
 def failure(given: Answer, codes: Codes = no_codes) -> SendError | None:
     """What a refusal means: the provider's own code first, then the status. None for a 2xx."""
-    status, say = given.status, given.say
-    if 200 <= status < 300:
+    if 200 <= given.status < 300:
         return None
-    if error := codes(given):
-        return error
+    error = codes(given) or _by_status(given)
+    error.wait = given.wait
+    return error
+
+
+def _by_status(given: Answer) -> SendError:
+    status, say = given.status, given.say
     code = str(status)
     match status:
         case 429:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -111,7 +112,7 @@ class X:
                 raise
             if out.phase not in FOLLOW_UPS:
                 raise Rejected(error.say, code="reply_refused") from None
-        return await self._post(out, None)
+        return replace(await self._post(out, None), calls=2)
 
     async def find(self, out: Outgoing) -> Accepted | None:
         """Look for `out` among our own posts since its first attempt."""
@@ -158,7 +159,7 @@ class X:
 
     def _create(self, text: str, reply_to: str | None) -> Accepted:
         made = _ask(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to)
-        return self._accepted(made.data)
+        return replace(self._accepted(made.data), wait=self._client.session.wait)
 
     def _delete(self, provider_id: str) -> None:
         try:
@@ -233,6 +234,7 @@ class _Session(requests.Session):
         super().__init__()
         self._base_url = base_url
         self._patience = (connect, read)
+        self.wait: float | None = None  # what the last answer said about its endpoint's window
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         request.url = str(request.url).replace(LITERAL_HOST, self._base_url, 1)
@@ -244,7 +246,9 @@ class _Session(requests.Session):
             response = super().send(request, **given)
         except requests.RequestException as error:
             raise transport(error) from None  # the chain would carry the request, and with it its signature
-        accepted_body(answer(response.status_code, response.headers, response.text), refusal)
+        told = answer(response.status_code, response.headers, response.text)
+        accepted_body(told, refusal)
+        self.wait = told.wait
         return response
 
 

@@ -265,6 +265,8 @@ class Drain:
         """What an answer says about the account, not only about this delivery."""
         if isinstance(result, Misconfigured):
             self._misconfigured, self._stop = result, True
+        if isinstance(result, Accepted):
+            self._pace.charge(result.calls - 1)
         quiet = self._patience.heed(result)
         if quiet is not None:
             self._pace.hold(time.monotonic() + quiet)

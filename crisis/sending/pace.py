@@ -25,6 +25,10 @@ class Pace:
         """One message leaves now."""
         self.free_at = self._even(now) + 1.0 / self.rate
 
+    def charge(self, more: int) -> None:
+        """What just left cost so many calls more than one."""
+        self.free_at += more / self.rate
+
     def room(self, now: float, seconds: float = 1.0) -> int:
         """How many may leave within `seconds`; one at least."""
         return max(1, int((now + seconds - self._even(now)) * self.rate) + 1)

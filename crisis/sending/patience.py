@@ -41,7 +41,13 @@ class Patience:
                 self._unanswered = 0
                 if not self._held:  # answers to calls made before the trouble began do not end it
                     self.streak = 0
-        return None
+        return self._full(result.wait) if result.wait is not None else None
+
+    def _full(self, wait: float) -> float:
+        """The provider says beforehand that it takes no more until then: not a trouble, but nothing may leave."""
+        self._held = True
+        self.streak = max(self.streak, 1)  # so that the account's row is believed, and a single call tries the way
+        return wait
 
     def _pause(self, asked: float | None) -> float:
         """Fifty calls refused side by side are one trouble, not fifty."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
@@ -12,7 +14,7 @@ import urllib3
 from aiohttp.client_reqrep import ConnectionKey
 
 from crisis.channels.base import SendError, Uncertain, Unreachable
-from crisis.channels.errors import LONGEST_SAY, answer, transport
+from crisis.channels.errors import LONGEST_SAY, Answer, answer, failure, transport
 
 KEY = ConnectionKey("api.example.org", 443, True, True, None, None, None)
 REFUSED = ConnectionRefusedError(111, "refused")
@@ -66,3 +68,33 @@ def test_odd_bodies_say_their_status(text: str) -> None:
 
 def test_long_words_are_cut() -> None:
     assert len(answer(400, {}, '{"detail": "%s"}' % ("x " * 5000)).say) <= LONGEST_SAY + len("HTTP 400: ")
+
+
+def window(name: str, remaining: str, reset: str) -> Answer:
+    return answer(201, {f"{name}-Limit": "100", f"{name}-Remaining": remaining, f"{name}-Reset": reset}, "{}")
+
+
+@pytest.mark.parametrize("name", ["X-Rate-Limit", "X-RateLimit", "RateLimit"])
+@pytest.mark.parametrize("told", ["epoch", "iso"])
+def test_an_answer_that_used_up_its_window_says_how_long_to_wait(name: str, told: str) -> None:
+    at = datetime.now(UTC) + timedelta(seconds=300)
+    reset = str(int(at.timestamp())) if told == "epoch" else at.isoformat().replace("+00:00", "Z")
+    assert window(name, "0", reset).wait == pytest.approx(300, abs=5)
+    assert window(name, "1", reset).wait is None
+    assert window(name, "0", reset).retry_after == pytest.approx(300, abs=5)
+
+
+def test_the_drafts_window_is_told_in_seconds() -> None:
+    assert window("RateLimit", "0", "30").wait == 30
+
+
+@pytest.mark.parametrize("reset", ["", "soon", "nan", "1000", "1994-11-06T08:49:37Z"])
+def test_a_window_without_an_end_to_come_is_not_waited_for(reset: str) -> None:
+    assert window("X-Rate-Limit", "0", reset).wait is None
+
+
+def test_a_refusal_says_so_too() -> None:
+    reset = str(int(time.time()) + 60)
+    error = failure(answer(403, {"x-rate-limit-remaining": "0", "x-rate-limit-reset": reset}, "{}"))
+    assert error is not None
+    assert error.wait == pytest.approx(60, abs=5)

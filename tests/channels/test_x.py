@@ -146,6 +146,17 @@ async def test_duplicate_is_ours_only_when_it_is_new(
                 await channel.send(out)
 
 
+@pytest.mark.parametrize(("remaining", "waits"), [("0", True), ("1", False)])
+async def test_the_last_post_of_a_window_says_when_the_next_may_follow(
+    open_at: contract.Open, remaining: str, *, waits: bool
+) -> None:
+    reset = str(int(contract.now().timestamp()) + 600)
+    headers = {"x-rate-limit-remaining": remaining, "x-rate-limit-reset": reset}
+    async with serving(Reply(MADE.status, MADE.body, headers)) as stub:
+        accepted = await open_at(stub.url).send(OUT)
+        assert (accepted.wait == pytest.approx(600, abs=5)) if waits else accepted.wait is None
+
+
 async def test_find_reads_the_wall_as_it_was_written(open_at: contract.Open) -> None:
     at = contract.now()
     out = replace(OUT, text="Ring 113 & vent.  Se http://info.example.org/a\nO\u0308l", first_attempt_at=at)
@@ -187,7 +198,9 @@ async def test_find_says_when_it_is_not_there_and_when_it_could_not_look(open_at
 
 async def test_follow_up_refused_as_a_reply_stands_alone(open_at: contract.Open) -> None:
     async with serving(FORBIDDEN, MADE) as stub:
-        assert await open_at(stub.url).send(replace(OUT, reply_to="1700", phase="correction")) == POSTED
+        assert await open_at(stub.url).send(replace(OUT, reply_to="1700", phase="correction")) == replace(
+            POSTED, calls=2
+        )
         assert "reply" not in stub.requests[1].json
         assert len(stub.requests) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from crisis.sending import outcomes, sweep
 from crisis.sending.claim import claim, take_account
 from crisis.sending.drain import Desk, Drain
 from crisis.states import BroadcastState, DeliveryState, Outcome
-from tests.sending.world import PUBLIC, Finder, Provider, World, world
+from tests.sending.world import PRIVATE, PUBLIC, Finder, Provider, World, world
 
 PHONES = [f"+4740000{number:03}" for number in range(40)]
 
@@ -83,6 +84,31 @@ def test_busy_pauses_the_account_and_queues_again(here: World) -> None:
     assert here.states() == {DeliveryState.ACCEPTED: 5} == here.counted()
     assert provider.heard()[PHONES[0]] == 2
     assert sum(provider.heard().values()) == 6
+
+
+def test_a_used_up_window_is_waited_for_before_anybody_says_no(here: World) -> None:
+    here.release(PHONES[:5])
+    one_by_one = replace(PRIVATE, concurrency=1)
+    provider = Provider(one_by_one, answers={"*": [Accepted("1"), Accepted("2", wait=900)]})
+    assert here.drain(provider) == 2
+    assert here.states() == {DeliveryState.ACCEPTED: 2, DeliveryState.QUEUED: 3} == here.counted()
+    free_at = here.account().free_at
+    assert free_at is not None
+    assert timedelta(seconds=898) < free_at - here.clock() <= timedelta(seconds=900)
+    here.clock.forward(seconds=600)
+    assert here.drain(provider) == 0
+    here.clock.forward(seconds=301)
+    here.drain(provider)
+    assert here.states() == {DeliveryState.ACCEPTED: 5} == here.counted()
+    assert here.account().busy_streak == 0
+
+
+def test_what_costs_several_calls_takes_several_turns_of_the_pace(here: World) -> None:
+    here.release(PHONES[:12])
+    provider = Provider(replace(PRIVATE, concurrency=1), answers={"*": [Accepted("1", calls=5)] * 12})
+    here.drain(provider, pace=1.0, seconds=0.5)  # ten at once, then one a second
+    assert len(provider.said) == 2
+    assert here.states() == here.counted()
 
 
 def test_never_left_is_tried_again_after_a_pause(here: World) -> None:
