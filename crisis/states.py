@@ -54,10 +54,12 @@ BROADCAST_MOVES: Mapping[BroadcastState, frozenset[BroadcastState]] = {
 
 
 class Purpose(StrEnum):
-    """Why a broadcast exists. Only a statement is for anybody but ourselves."""
+    """Why a broadcast exists. Statements and answers are for others, the rest for our own people."""
 
     STATEMENT = "statement"  # from a playbook, to the public or to groups
     SELF_TEST = "self_test"  # the same text to the officer's own phone and mailbox
+    ANSWER = "answer"  # to one inbound
+    CALL_OUT = "call_out"  # to staff: come, or take an alert
     NOTICE = "notice"  # the system telling its own users something: an approval waits, an account is paused
 
 
@@ -129,10 +131,76 @@ class Outcome(StrEnum):
 
 
 class InboundState(StrEnum):
-    WAITING = "waiting"
-    CLAIMED = "claimed"
+    WAITING = "waiting"  # for somebody to take it
+    CLAIMED = "claimed"  # somebody is on it, until the claim grows old
+    SNOOZED = "snoozed"  # waits again at a time
     ANSWERED = "answered"
+    HANDED_OVER = "handed_over"  # to 110, 112, 113 or another unit, with who took it
+    CLOSED = "closed"  # nothing to do, with the reason
+
+
+INBOUND_MOVES: Mapping[InboundState, frozenset[InboundState]] = {
+    InboundState.WAITING: frozenset({InboundState.CLAIMED, InboundState.SNOOZED, InboundState.CLOSED}),
+    InboundState.CLAIMED: frozenset(
+        {
+            InboundState.WAITING,
+            InboundState.SNOOZED,
+            InboundState.ANSWERED,
+            InboundState.HANDED_OVER,
+            InboundState.CLOSED,
+        }
+    ),
+    InboundState.SNOOZED: frozenset({InboundState.WAITING, InboundState.CLAIMED, InboundState.CLOSED}),
+    # What was settled opens again by a person, or when its author writes on.
+    InboundState.ANSWERED: frozenset({InboundState.WAITING}),
+    InboundState.HANDED_OVER: frozenset({InboundState.WAITING}),
+    InboundState.CLOSED: frozenset({InboundState.WAITING}),
+}
+
+
+class Lane(StrEnum):
+    """What kind of thing somebody said; the order is the order of the queue's tabs."""
+
+    DANGER = "danger"  # danger to life: handed over, never answered by a canned line
+    NEXT_OF_KIN = "next_of_kin"
+    PRESS = "press"
+    RUMOUR = "rumour"
+    QUESTION = "question"
+    OFFER = "offer"  # of help
+    COMPLAINT = "complaint"
+    THANKS = "thanks"
+    NOISE = "noise"
+
+
+class EscalationPurpose(StrEnum):
+    ALERT = "alert"  # somebody must take it
+    CALL_OUT = "call_out"  # people are to come
+
+
+class AlertState(StrEnum):
+    OPEN = "open"  # nobody has taken it
+    TAKEN = "taken"
+    EXHAUSTED = "exhausted"  # everybody was tried, nobody took it; still open to take
     CLOSED = "closed"
+
+
+class CallOutState(StrEnum):
+    OPEN = "open"  # asking
+    FILLED = "filled"  # enough have said yes
+    EXHAUSTED = "exhausted"  # everybody was asked as often as allowed, and it was not enough
+    CLOSED = "closed"  # ended by a person
+
+
+class AskState(StrEnum):
+    WAITING = "waiting"  # not yet tried, or between tries
+    RINGING = "ringing"  # a call or message is out
+    YES = "yes"
+    NO = "no"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    VOICEMAIL = "voicemail"  # a machine is never a yes
+    UNREACHABLE = "unreachable"  # why stands beside it
+    SPARED = "spared"  # enough had come before it was their turn
 
 
 class NotAllowed(Exception):

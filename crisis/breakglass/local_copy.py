@@ -147,4 +147,4 @@ def _idle(row: Row) -> Row:
 
 
 def _nameless(row: Row) -> Row:
-    return row | {"name": "-", "reference": row["id"].hex, "skills": []}
+    return row | {"name": "-", "reference": row["id"].hex, "skills": [], "sites": [], "pin": None}

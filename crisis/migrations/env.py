@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import Connection
+from alembic.op import f as op_f
+from alembic.operations import ops
+from sqlalchemy import CheckConstraint, Connection, DefaultClause, Dialect, inspect
 
 from crisis.models import Base
 from crisis.models.base import UtcTime
@@ -19,6 +23,55 @@ def plain_types(kind: str, item: Any, _context: AutogenContext) -> str | Literal
     return False
 
 
+def complete(context: Any, _revision: Any, directives: list[Any]) -> None:
+    """Add what autogenerate does not see: a first value for new columns, and rules of tables (CHECK) that changed."""
+    if not directives:
+        return
+    steps = directives[0].upgrade_ops.ops
+    for change in steps:
+        for one in getattr(change, "ops", ()):
+            if isinstance(one, ops.AddColumnOp) and not one.column.nullable and one.column.default is not None:
+                one.column.server_default = DefaultClause(first_value(one.column.default))
+    there = inspect(context.bind)
+    for name in there.get_table_names():
+        old = {check["name"]: check["sqltext"] for check in there.get_check_constraints(name)}
+        new = rules(name, context.bind.dialect)
+        changed = sorted(rule for rule in old.keys() & new.keys() if old[rule] != new[rule])
+        if changed:
+            away: list[Any] = [ops.DropConstraintOp(op_f(rule), name, type_="check") for rule in changed]
+            anew = [ops.CreateCheckConstraintOp(op_f(rule), name, new[rule]) for rule in changed]
+            steps.append(ops.ModifyTableOps(name, away + anew))
+
+
+def rules(table: str, dialect: Dialect) -> dict[str | None, str]:
+    """The CHECKs our models give a table, by name, as the database writes them."""
+    if table not in Base.metadata.tables:
+        return {}
+    found = (rule for rule in Base.metadata.tables[table].constraints if isinstance(rule, CheckConstraint))
+    return {
+        str(rule.name): str(rule.sqltext.compile(dialect=dialect, compile_kwargs={"literal_binds": True})).replace(
+            f"{table}.", ""
+        )
+        for rule in found
+    }
+
+
+def first_value(default: Any) -> str:
+    """What rows that are there already get in a new column: the model's own default, when it is a plain value."""
+    value = default.arg
+    if default.is_callable:
+        value = value(None)
+    match value:
+        case bool():
+            return "1" if value else "0"
+        case datetime():
+            return "1970-01-01 00:00:00+00:00"  # nobody knows any more
+        case list() | dict():
+            return json.dumps(value)
+        case _:
+            return str(value)
+
+
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
@@ -26,6 +79,7 @@ def run(connection: Connection) -> None:
         # SQLite can't change a column, the table is copied; the first change of all only makes tables.
         render_as_batch=not context.config.attributes.get("first", False),
         render_item=plain_types,
+        process_revision_directives=complete,
         transactional_ddl=True,  # crisis/db.py says BEGIN itself, so SQLite's table changes roll back too
     )
     context.run_migrations()

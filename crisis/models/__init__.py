@@ -2,33 +2,63 @@
 
 from crisis.models.account import Account, AccountNote
 from crisis.models.base import Base, new_id, utcnow
-from crisis.models.delivery import Attempt, Delivery, InboundRow, ReceiptRow, Tally
+from crisis.models.delivery import Attempt, Delivery, ReceiptRow, Tally
 from crisis.models.incident import Approval, Broadcast, BroadcastText, Incident
+from crisis.models.oncall import (
+    Absence,
+    Alert,
+    Ask,
+    CallOut,
+    Escalation,
+    EscalationStep,
+    Need,
+    Reply,
+    Rota,
+    RotaChange,
+    RotaTurn,
+)
 from crisis.models.people import Destination, Group, OptOut, Person, membership
 from crisis.models.playbook import SignOff
 from crisis.models.record import AuditHead, AuditRow, Heartbeat
+from crisis.models.triage import Answer, HandOver, InboundCount, InboundRow, Rumour, SavedView
 from crisis.models.unit import Grant, SignIn, SignInFailure, Unit, User
 
 __all__ = [
+    "Absence",
     "Account",
     "AccountNote",
+    "Alert",
+    "Answer",
     "Approval",
+    "Ask",
     "Attempt",
     "AuditHead",
     "AuditRow",
     "Base",
     "Broadcast",
     "BroadcastText",
+    "CallOut",
     "Delivery",
     "Destination",
+    "Escalation",
+    "EscalationStep",
     "Grant",
     "Group",
+    "HandOver",
     "Heartbeat",
+    "InboundCount",
     "InboundRow",
     "Incident",
+    "Need",
     "OptOut",
     "Person",
     "ReceiptRow",
+    "Reply",
+    "Rota",
+    "RotaChange",
+    "RotaTurn",
+    "Rumour",
+    "SavedView",
     "SignIn",
     "SignInFailure",
     "SignOff",

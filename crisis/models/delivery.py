@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crisis.models.base import Base, new_id, utcnow, words
@@ -23,7 +22,7 @@ class Delivery(Base):
     __table_args__ = (
         ForeignKeyConstraint(["broadcast_id", "mode"], ["broadcast.id", "broadcast.mode"]),
         ForeignKeyConstraint(["account_id", "mode"], ["account.id", "account.mode"]),
-        UniqueConstraint("broadcast_id", "account_id", "address", "language"),
+        UniqueConstraint("broadcast_id", "account_id", "address", "language", "round"),
         # What a drainer claims, in the order it claims it.
         Index(
             "ix_delivery_queue",
@@ -64,6 +63,9 @@ class Delivery(Base):
     language: Mapped[str] = mapped_column(String(2))
     text_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("broadcast_text.id"))
     follows_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("delivery.id"))
+    # The same words to the same phone again, on purpose: a call that nobody took is rung once more.
+    round: Mapped[int] = mapped_column(default=0)
+    ask_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("ask.id", ondelete="SET NULL"), index=True)
 
     state: Mapped[DeliveryState] = mapped_column(words(DeliveryState), default=DeliveryState.QUEUED)
     priority: Mapped[int] = mapped_column(default=5)
@@ -125,19 +127,3 @@ class Tally(Base):
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"), primary_key=True)
     state: Mapped[DeliveryState] = mapped_column(words(DeliveryState), primary_key=True)
     count: Mapped[int] = mapped_column(Integer, default=0)
-
-
-class InboundRow(Base):
-    """Something somebody said to us; triage grows from here."""
-
-    __tablename__ = "inbound"
-    __table_args__ = (UniqueConstraint("account_id", "provider_id"), Index("ix_inbound_at", "at"))
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
-    provider_id: Mapped[str] = mapped_column(String(200))
-    author: Mapped[str] = mapped_column(String(254))
-    text: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime]
-    consent: Mapped[str | None] = mapped_column(String(10))
-    delivery_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("delivery.id"))  # what it answers
-    raw: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -49,8 +49,10 @@ class Broadcast(Base):
         UniqueConstraint("id", "mode"),
         ForeignKeyConstraint(["incident_id", "mode"], ["incident.id", "incident.mode"]),
         CheckConstraint("released_at IS NULL OR digest IS NOT NULL", name="released_is_frozen"),
-        # Only what the system tells its own users may stand outside an incident.
-        CheckConstraint("incident_id IS NOT NULL OR purpose = 'notice'", name="statement_has_incident"),
+        # A statement belongs to an incident; answers, alerts and notices may stand outside one.
+        CheckConstraint(
+            "incident_id IS NOT NULL OR purpose IN ('notice', 'answer', 'call_out')", name="statement_has_incident"
+        ),
         Index("ix_broadcast_incident", "incident_id", "created_at"),
         Index("ix_broadcast_state", "state"),
     )

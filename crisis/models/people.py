@@ -29,6 +29,10 @@ class Person(Base):
     name: Mapped[str] = mapped_column(String(80))
     language: Mapped[str] = mapped_column(String(2), default="nb")
     skills: Mapped[list[str]] = mapped_column(default=list)
+    sites: Mapped[list[str]] = mapped_column(default=list)
+    quiet_from: Mapped[str | None] = mapped_column(String(5))  # "22:00", the unit's local time; may pass midnight
+    quiet_to: Mapped[str | None] = mapped_column(String(5))
+    pin: Mapped[str | None] = mapped_column(String(200))  # argon2; for answers that need more than a phone in the hand
     destinations: Mapped[list[Destination]] = relationship(
         back_populates="person", cascade="all, delete-orphan", order_by="Destination.position"
     )
@@ -61,6 +65,7 @@ class Destination(Base):
     address: Mapped[str] = mapped_column(String(254), index=True)
     position: Mapped[int] = mapped_column(default=0)
     consent: Mapped[bool] = mapped_column(default=True)
+    verified_at: Mapped[datetime | None]  # a code sent there came back
     person: Mapped[Person] = relationship(back_populates="destinations")
 
 

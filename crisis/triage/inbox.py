@@ -63,6 +63,10 @@ def receive(session: Session, account: Account, inbounds: Sequence[Inbound], now
             .values(
                 id=new_id(),
                 account_id=account.id,
+                unit_id=account.unit_id,
+                mode=account.mode,
+                channel=account.channel,
+                received_at=now,
                 provider_id=inbound.provider_id[:200],
                 author=inbound.author[:254],
                 text=inbound.text[:LONGEST],

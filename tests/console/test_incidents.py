@@ -116,7 +116,7 @@ def test_what_people_say_is_listed_and_counted(night: Night) -> None:
     scene.deliver("sms-live")
     delivery = next(row for row in scene.deliveries(broadcast) if row.state is DeliveryState.ACCEPTED)
     with scene.runtime.database.writing() as session:
-        accounts = {row.key: row.id for row in session.scalars(select(Account))}
+        accounts = {row.key: row for row in session.scalars(select(Account))}
         now = utcnow()
         for key, text, linked, at in [
             ("sms-live", "Is my son <b>there</b>?", delivery.id, now),
@@ -126,7 +126,15 @@ def test_what_people_say_is_listed_and_counted(night: Night) -> None:
         ]:
             session.add(
                 InboundRow(
-                    account_id=accounts[key], provider_id=text, author="+47900", text=text, at=at, delivery_id=linked
+                    account_id=accounts[key].id,
+                    unit_id=accounts[key].unit_id,
+                    mode=accounts[key].mode,
+                    channel=accounts[key].channel,
+                    provider_id=text,
+                    author="+47900",
+                    text=text,
+                    at=at,
+                    delivery_id=linked,
                 )
             )
         session.get_one(Incident, incident).opened_at = now - timedelta(hours=1)

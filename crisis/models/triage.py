@@ -1,0 +1,166 @@
+"""What people say to us, who is on it, and what became of it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crisis.models.base import Base, new_id, utcnow, words
+from crisis.states import InboundState, Lane, Mode
+
+_HERE = text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL")
+_RAW = text("understood_at IS NULL")
+
+
+class InboundRow(Base):
+    """Something somebody said to us. Stored first as it came; `understood_at` is set when it has been read by machine.
+
+    One that says the same as an earlier one points at it (`folded_into_id`) and is not in the queue by itself; the
+    earlier one counts them in `folded`.
+    """
+
+    __tablename__ = "inbound"
+    __table_args__ = (
+        UniqueConstraint("account_id", "provider_id"),
+        ForeignKeyConstraint(["account_id", "mode"], ["account.id", "account.mode"]),
+        Index("ix_inbound_at", "at"),
+        # The queue, in the order it is worked off: worst first, then longest waiting.
+        Index(
+            "ix_inbound_queue",
+            "unit_id",
+            "mode",
+            "rank",
+            "at",
+            "id",
+            sqlite_where=_HERE,
+            postgresql_where=_HERE,
+        ),
+        Index("ix_inbound_lane", "unit_id", "mode", "lane", sqlite_where=_HERE, postgresql_where=_HERE),
+        Index("ix_inbound_raw", "received_at", sqlite_where=_RAW, postgresql_where=_RAW),
+        Index("ix_inbound_fold", "unit_id", "fold"),
+        Index("ix_inbound_author", "account_id", "author"),
+        Index("ix_inbound_incident", "incident_id", "at"),
+        Index("ix_inbound_folded_into", "folded_into_id"),
+        Index("ix_inbound_settled", "unit_id", "state", "settled_at"),
+    )
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
+    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"))  # whose queue; another unit's after a hand-over
+    mode: Mapped[Mode] = mapped_column(words(Mode))
+    channel: Mapped[str] = mapped_column(String(20))
+
+    # As it came.
+    provider_id: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(10), default="mention")  # reply, comment, mention, hashtag, message, mail
+    author: Mapped[str] = mapped_column(String(254))
+    author_name: Mapped[str] = mapped_column(String(120), default="")
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+    received_at: Mapped[datetime] = mapped_column(default=utcnow)
+    url: Mapped[str | None] = mapped_column(String(500))
+    in_reply_to: Mapped[str | None] = mapped_column(String(200))
+    root: Mapped[str | None] = mapped_column(String(200))
+    private: Mapped[bool] = mapped_column(default=False)
+    repost: Mapped[bool] = mapped_column(default=False)
+    consent: Mapped[str | None] = mapped_column(String(10))
+    earlier_texts: Mapped[list[str]] = mapped_column(default=list)  # before its author changed it, oldest first
+    deleted_at: Mapped[datetime | None]  # taken away by its author or the network
+    hidden_at: Mapped[datetime | None]  # by us
+    erased_at: Mapped[datetime | None]  # author and text removed by the unit's rule; numbers stay
+    raw: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    # What it belongs to.
+    delivery_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("delivery.id"))  # what it answers
+    broadcast_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("broadcast.id"))
+    incident_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("incident.id"))
+    rumour_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("rumour.id"))
+
+    # What a machine made of it.
+    understood_at: Mapped[datetime | None]
+    language: Mapped[str] = mapped_column(String(8), default="")
+    lane: Mapped[Lane] = mapped_column(words(Lane), default=Lane.QUESTION)
+    urgency: Mapped[int] = mapped_column(default=50)  # 0-100
+    rank: Mapped[int] = mapped_column(default=50)  # 100 - urgency: an index sorts only one way, and age the other
+    reasons: Mapped[list[str]] = mapped_column(default=list)
+    fold: Mapped[str] = mapped_column(String(40), default="")
+    folded_into_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("inbound.id"))
+    folded: Mapped[int] = mapped_column(default=0)
+
+    # Who is on it, and what became of it.
+    state: Mapped[InboundState] = mapped_column(words(InboundState), default=InboundState.WAITING)
+    claimed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    claimed_until: Mapped[datetime | None]
+    snoozed_until: Mapped[datetime | None]
+    settled_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    settled_at: Mapped[datetime | None]
+    settled_why: Mapped[str] = mapped_column(String(200), default="")
+
+
+class Answer(Base):
+    """A delivery that goes back to one inbound."""
+
+    __tablename__ = "answer"
+    delivery_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delivery.id"), primary_key=True)
+    inbound_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inbound.id"), index=True)
+
+
+class HandOver(Base):
+    """Somebody outside the queue got an inbound from us: an emergency number or another unit. Append-only."""
+
+    __tablename__ = "hand_over"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    inbound_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inbound.id"), index=True)
+    to: Mapped[str] = mapped_column(String(60))  # "110", "112", "113" or "unit:<key>"
+    taken_by: Mapped[str] = mapped_column(String(120), default="")  # who took it there, as they said
+    note: Mapped[str] = mapped_column(String(500), default="")
+    by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Rumour(Base):
+    """A claim going round, and what we know about it."""
+
+    __tablename__ = "rumour"
+    __table_args__ = (
+        ForeignKeyConstraint(["incident_id", "mode"], ["incident.id", "incident.mode"]),
+        Index("ix_rumour_incident", "incident_id"),
+    )
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"))
+    incident_id: Mapped[uuid.UUID]
+    mode: Mapped[Mode] = mapped_column(words(Mode))
+    claim: Mapped[str] = mapped_column(String(300))
+    verdict: Mapped[str] = mapped_column(String(10), default="unknown")  # true | false | unknown
+    source: Mapped[str] = mapped_column(String(300), default="")
+    public: Mapped[bool] = mapped_column(default=False)  # stands in the rumours part of the public page
+    decided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    decided_at: Mapped[datetime | None]
+    made_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class SavedView(Base):
+    """Filters of the queue that somebody gave a name."""
+
+    __tablename__ = "saved_view"
+    __table_args__ = (UniqueConstraint("user_id", "unit_id", "name"),)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"))
+    name: Mapped[str] = mapped_column(String(60))
+    filters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class InboundCount(Base):
+    """How much was said a minute, and how much of it in which lane: what the spike alarm compares, kept for ever."""
+
+    __tablename__ = "inbound_count"
+    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    mode: Mapped[Mode] = mapped_column(words(Mode), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(20), primary_key=True)
+    lane: Mapped[Lane] = mapped_column(words(Lane), primary_key=True)
+    minute: Mapped[datetime] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(default=0)
