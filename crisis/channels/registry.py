@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels import email, page, sms, x
+from crisis.channels import email, page, sms, whatsapp, x
 from crisis.channels.base import Facts
 from crisis.channels.opening import Kind, Opening
 
@@ -18,6 +18,7 @@ __all__ = ["FACTS", "KINDS", "OPTIONS", "Kind", "Opening"]
 KINDS: Mapping[str, Kind] = {
     "x": Kind(x.FACTS, x.Options, x.X),
     "sms": Kind(sms.FACTS, sms.Options, sms.Sms),
+    "whatsapp": Kind(whatsapp.FACTS, whatsapp.Options, whatsapp.WhatsApp),
     "email": Kind(email.FACTS, email.Options, email.Email),
     "page": Kind(page.FACTS, page.Options, page.Page),
 }

@@ -18,13 +18,18 @@ Consent = Literal["stop", "start"]
 # Twilio docs, error and warning dictionary. What is not named here and comes with a 4xx concerns one text or number:
 # so does 21408, a country we may not send to, because one foreign number must not silence everybody else.
 OPTED_OUT = frozenset({21610})
-BUSY = frozenset({20429, 21611, 30001, 30022, 30023, 30027})  # too many calls; the sender's queue or daily room is full
+BUSY = frozenset(
+    {20429, 21611, 30001, 30022, 30023, 30027}  # too many calls; the sender's queue or daily room is full
+    | {63017, 63018, 63038}  # the same of WhatsApp: too fast, or the day's room for new people is used up
+)
 MISCONFIGURED = frozenset(
     {10001, 20003, 20005, 20006, 20008, 20403, 20404}  # account or keys: not active, not allowed, not found
     | {21212, 21601, 21603, 21606, 21607, 21616, 21657}  # the sender, or where it may send to
     | {21609, 21624}  # our own callback address or validity
     | {21701, 21702, 21703, 21704, 21705, 21708, 21709, 21713, 21715, 21717}  # the messaging service
     | {30002, 30032, 30033, 30034, 30035}  # suspended, or a US sender that is not registered
+    | {63001, 63002, 63007, 63008, 63020, 63051}  # WhatsApp: the sender is unknown, not set up or locked
+    | {63027, 63028, 63040, 63041, 63042}  # WhatsApp: a template is missing, paused or not what we think it is
 )
 _BY_STATUS = frozenset({401, 402, 403, 407, 408, 429})  # these statuses say enough when the number is not known
 
@@ -61,7 +66,19 @@ CARRIER_SAYS: Mapping[str, str] = {
     "30410": "the carrier did not answer in time",
     "30450": "blocked by Twilio's fraud guard",
     "30610": "held back by quiet hours",
+    "63003": "this number is not on WhatsApp",
+    "63013": "WhatsApp's rules forbid this message",
+    "63015": "the sandbox reaches only people who joined it",
+    "63016": "over 24 hours since this person wrote; only an approved template reaches them now",
+    "63018": "WhatsApp's limit for new people a day is used up",
+    "63024": "this number can't get WhatsApp messages",
+    "63032": "WhatsApp keeps this person from getting messages of organisations",
+    "63033": "the receiver has blocked us",
+    "63041": "WhatsApp has paused the template, because people complained",
+    "63042": "WhatsApp has withdrawn the template, because people complained",
 }
+
+OURS_SAY_MORE = frozenset({63016})  # where what to do about it matters more than Twilio's words
 
 # Twilio docs, opt-out keywords, and the Norwegian words people use. A whole message only: "stop kampen" is no opt-out.
 # YES also opts in at Twilio, but here it answers call-outs; it counts only when Twilio says so in OptOutType.
@@ -77,7 +94,8 @@ def refusal(given: Answer) -> SendError | None:
     number = given.body.get("code")
     if not isinstance(number, int):
         return None
-    say, code = f"{given.say} (Twilio {number})", str(number)
+    code = str(number)
+    say = f"{CARRIER_SAYS[code]} (Twilio {number})" if number in OURS_SAY_MORE else f"{given.say} (Twilio {number})"
     if number in OPTED_OUT:
         return Rejected(say, code=code, opted_out=True)
     if number in BUSY:
@@ -119,9 +137,12 @@ def inbound(fields: Mapping[str, str], at: datetime) -> Inbound:
     text, media = fields.get("Body", ""), fields.get("NumMedia", "")
     return Inbound(
         provider_id=fields["MessageSid"],
-        author=fields.get("From", ""),
+        author=fields.get("From", "").removeprefix("whatsapp:"),
         # Pictures are not fetched; that there was one matters to whoever reads it.
         text=text if media in ("", "0") else f"{text} [+{media} media]".strip(),
         at=at,
         consent=consent(text, fields.get("OptOutType", "")),
+        kind="message",
+        author_name=fields.get("ProfileName", ""),  # WhatsApp only
+        private=True,
     )

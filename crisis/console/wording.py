@@ -104,6 +104,22 @@ KEPT: tuple[str, ...] = (
     N_("the carrier did not answer in time"),
     N_("blocked by Twilio's fraud guard"),
     N_("held back by quiet hours"),
+    # WhatsApp
+    N_("this number is not on WhatsApp"),
+    N_("WhatsApp's rules forbid this message"),
+    N_("the sandbox reaches only people who joined it"),
+    N_("over 24 hours since this person wrote; only an approved template reaches them now"),
+    N_("WhatsApp's limit for new people a day is used up"),
+    N_("this number can't get WhatsApp messages"),
+    N_("WhatsApp keeps this person from getting messages of organisations"),
+    N_("the receiver has blocked us"),
+    N_("WhatsApp has paused the template, because people complained"),
+    N_("WhatsApp has withdrawn the template, because people complained"),
+    N_("a WhatsApp template takes no line breaks; write the short text as one paragraph"),
+    N_("no WhatsApp template for the language %(language)s; name one in crisis.toml"),
+    N_("could not read the templates: %(why)s"),
+    N_("template %(language)s: its words at Twilio are not those in crisis.toml; compare the two"),
+    N_("template %(language)s: Twilio has it as language %(other)s"),
     # accounts
     N_("stopped by itself: %(why)s"),
 )

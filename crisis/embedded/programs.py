@@ -73,7 +73,7 @@ def simulator_command(settings: Settings, ports: Ports) -> tuple[str, ...]:
         # The demo's SMS accounts are called after the simulator's own.
         *(
             "--sms-inbound",
-            f"http://{_loopback(settings.console.host)}:{settings.console.port}/hooks/sms-{{account}}/inbound",
+            f"http://{_loopback(settings.console.host)}:{settings.console.port}/hooks/{{channel}}-{{account}}/inbound",
         ),
     )
 

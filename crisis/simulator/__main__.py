@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--accounts", type=Path, help="JSON file with other accounts than the demo ones")
     parser.add_argument(
         "--sms-inbound", default="", metavar="URL",
-        help="where texts from the town square's phones are posted; {account} and {number} are filled in",
+        help="where texts from the town square's phones are posted; {channel}, {account} and {number} are filled in",
     )  # fmt: skip
     parser.add_argument(
         "--delay", type=float, default=0.3, help="seconds until a text is delivered (default %(default)s)"

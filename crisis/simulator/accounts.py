@@ -42,6 +42,10 @@ class SmsAccount:
     services: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Messaging service SID to the numbers it pools."""
     alphanumeric: tuple[str, ...] = ()
+    whatsapp: tuple[str, ...] = ()
+    """Numbers that are WhatsApp senders."""
+    templates: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Content SID to its language, body and WhatsApp's approval, as a template would have them."""
     inbound_url: str = ""
     """Where incoming texts are posted; empty means the template given at start."""
     inbound_urls: dict[str, str] = field(default_factory=dict)
@@ -100,6 +104,17 @@ DEMO: dict[str, Any] = {
             "api_secret": f"{name}-api-secret",
             "numbers": [f"+1500555{number}", f"+1500555{number + 1}"],
             "services": {"MG" + digit * 32: [f"+1500555{number}", f"+1500555{number + 1}"]},
+            "whatsapp": [f"+1500555{number}"],
+            "templates": {
+                f"HX{digit * 31}{at}": {"language": language, "body": body, "status": "approved"}
+                for at, (language, body) in enumerate(
+                    (
+                        ("nb", "Melding til deg: {{1}} Svar STOPP hvis du ikke vil ha flere."),
+                        ("nb", "Melding til deg: {{1}} Svar STOPP om du ikkje vil ha fleire."),
+                        ("en", "A message for you: {{1}} Answer STOP to get no more."),
+                    )
+                )
+            },
         }
         for name, digit, number in (
             ("ous", "1", 1100),
@@ -176,6 +191,6 @@ def _record(kind: type[Record], row: Any, where: str) -> Record:
 def _tuples(row: Any) -> Any:
     if not isinstance(row, dict):
         return row
-    listed = {key: tuple(row[key]) for key in ("numbers", "alphanumeric") if key in row}
+    listed = {key: tuple(row[key]) for key in ("numbers", "alphanumeric", "whatsapp") if key in row}
     pools = {"services": {sid: tuple(pool) for sid, pool in row.get("services", {}).items()}}
     return {**row, **listed, **pools}

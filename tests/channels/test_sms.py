@@ -24,8 +24,9 @@ from crisis.channels.base import (
     Uncertain,
 )
 from crisis.channels.errors import accepted_body, answer
-from crisis.channels.sms import FACTS, TWILIO, Options, Sms
+from crisis.channels.sms import FACTS, Options, Sms
 from crisis.channels.sms_words import refusal
+from crisis.channels.twilio_calls import TWILIO
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.specs import samples, spec
@@ -155,7 +156,7 @@ async def test_a_real_twilio_is_never_told_a_local_address(tmp_path: Path) -> No
         ("http://127.0.0.1:8080", "http://127.0.0.1:9", True),
     ):
         channel = Sms(contract.opening(options(base), tmp_path, public_url=public))
-        assert bool(channel._hooks) is told
+        assert bool(channel._twilio.hooks) is told
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ async def test_one_session_and_bounded_connections(open_at: contract.Open) -> No
     async with serving(MADE) as stub:
         channel = open_at(stub.url)
         await asyncio.gather(*(channel.send(OUT) for _ in range(200)))
-        connector = channel._http._session.connector  # type: ignore[attr-defined]
+        connector = channel._twilio.http._session.connector  # type: ignore[attr-defined]
         assert connector.limit == FACTS.concurrency
         await channel.close()
     assert len(stub.requests) == 200

@@ -16,7 +16,7 @@ from crisis.simulator import trouble
 from crisis.simulator.accounts import SmsAccount
 from crisis.simulator.faults import CALLBACK_KINDS, HTTP_KINDS, Faults
 from crisis.simulator.ledger import Ledger
-from crisis.simulator.sms import listing, rules
+from crisis.simulator.sms import listing, rules, whatsapp
 from crisis.simulator.sms.callbacks import Callbacks, Step
 from crisis.simulator.sms.carrier import API_VERSION, Carrier, Message
 
@@ -57,6 +57,7 @@ class TwilioApi:
             ("GET", "/{sid}/Balance.json", self._read),
             ("GET", "/{sid}.json", self._read),
         )
+        templates = ("/v1/Content/{template}", "/v1/Content/{template}/ApprovalRequests")
         # Also without /twilio, for a client whose address may hold no path.
         return [
             *(
@@ -64,6 +65,7 @@ class TwilioApi:
                 for prefix in ("/twilio", "")
                 for method, path, work in answers
             ),
+            *(web.get(prefix + path, self._template) for prefix in ("/twilio", "") for path in templates),
             *(web.route("*", prefix + "/{rest:.*}", self._nowhere) for prefix in ("/twilio", f"/{API_VERSION}")),
         ]
 
@@ -88,7 +90,9 @@ class TwilioApi:
 
     async def _accept(self, account: SmsAccount, pairs: list[tuple[str, str]]) -> web.Response:
         try:
-            order = rules.order(pairs, account)
+            texted = not dict(pairs).get("To", "").startswith(whatsapp.PREFIX)
+            order = (rules if texted else whatsapp).order(pairs, account)
+            late = not texted and whatsapp.outside_window(self._carrier, order)
             message = self._carrier.accept(account, order)
         except rules.Refusal as refusal:
             return self._refused(refusal, "create", account)
@@ -99,7 +103,9 @@ class TwilioApi:
         kinds = self._faults.pick_all("twilio", CALLBACK_KINDS, message.to)
         for kind in kinds:
             self._ledger.trouble(f"twilio {message.to}: {kind}")
-        steps = self._fate(message, kinds)
+        steps = (Step(self._delay * 0.5, "failed", whatsapp.OUTSIDE),) if late else self._fate(message, kinds)
+        if not texted and steps[-1].status == "delivered":
+            steps = (*steps, Step(self._delay, "read", None, steps[-1].times))
         if "callbacks_early" in kinds and "callbacks_none" not in kinds:
             await self._callbacks.walk_now(message, steps)
         else:
@@ -140,6 +146,17 @@ class TwilioApi:
             return _json(200, message.resource())
         return _json(200, {"sid": account.sid, "friendly_name": account.name, "status": "active", "type": "Full"})
 
+    async def _template(self, request: web.Request) -> web.Response:
+        self._ledger.count("twilio", "template")
+        account = self._account(request)
+        if account is None:
+            return self._refused(rules.Refusal(20003, status=401), "template")
+        told = whatsapp.approval if request.path.endswith("/ApprovalRequests") else whatsapp.content
+        try:
+            return _json(200, told(account, request.match_info["template"]))
+        except rules.Refusal as refusal:
+            return self._refused(refusal, "template", account)
+
     async def _change(self, request: web.Request) -> web.StreamResponse:
         form = dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
         self._ledger.count("twilio", "change")
@@ -164,19 +181,19 @@ class TwilioApi:
         return _json(200, message.resource())
 
     def _account(self, request: web.Request) -> SmsAccount | None:
-        account = self._accounts.get(request.match_info["sid"])
+        """Who calls: the account the address names, or where it names none, the one whose keys these are."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if account is None or scheme.lower() != "basic":
+        if scheme.lower() != "basic":
             return None
         try:
             name, _, secret = base64.b64decode(given, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
-        known = {account.sid: account.auth_token}
-        if account.api_key:
-            known[account.api_key] = account.api_secret
-        expected = known.get(name, "")
-        return account if expected and hmac.compare_digest(expected.encode(), secret.encode()) else None
+        for account in self._accounts.values():
+            expected = {account.sid: account.auth_token, account.api_key: account.api_secret}.get(name, "")
+            if expected and hmac.compare_digest(expected.encode(), secret.encode()):
+                return account if request.match_info.get("sid", account.sid) == account.sid else None
+        return None
 
     def _refused(self, refusal: rules.Refusal, what: str, account: SmsAccount | None = None) -> web.Response:
         self._ledger.refuse("twilio", what, refusal.code, str(refusal), account.name if account else "")

@@ -117,7 +117,9 @@ class Callbacks:
     async def _take(self, message: Message, step: Step, *, tell: bool) -> None:
         if message.status == "canceled" or message.sid not in self._carrier.messages:
             return
-        if message.status not in FINAL:  # a status told too late does not change the record back
+        if (
+            message.status not in FINAL or step.status == "read"
+        ):  # a status told too late does not change the record back
             self._carrier.move(message, step.status, step.error)
         self._ledger.version += 1
         if not tell or not message.callback:

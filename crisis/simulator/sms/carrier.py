@@ -118,7 +118,7 @@ class Carrier:
             message.segments = segments.count(message.body)
             if not message.sender:
                 pool = message.account.services[message.service]
-                message.sender = pool[int(message.to[1:]) % len(pool)] if pool else ""
+                message.sender = pool[int(message.to.rpartition("+")[2]) % len(pool)] if pool else ""
 
     def hear(self, account: SmsAccount, phone: str, number: str, text: str, service: str) -> Message:
         """Store a text a phone wrote to one of our numbers."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from crisis.simulator.accounts import SmsAccount
 from crisis.simulator.ledger import Ledger
-from crisis.simulator.sms import rules
+from crisis.simulator.sms import rules, whatsapp
 from crisis.simulator.sms.callbacks import Callbacks
 from crisis.simulator.sms.carrier import API_VERSION, Carrier, Message
 
@@ -36,7 +36,7 @@ class Inbound:
     def __init__(
         self, accounts: tuple[SmsAccount, ...], carrier: Carrier, callbacks: Callbacks, ledger: Ledger, template: str
     ) -> None:
-        """Post to `template` ({account}, {number} are filled in) where an account names no address of its own."""
+        """Post to `template` ({channel}, {account}, {number} are filled in) where an account names no address of its own."""
         self._accounts = accounts
         self._carrier = carrier
         self._callbacks = callbacks
@@ -45,7 +45,7 @@ class Inbound:
 
     async def say(self, phone: str, text: str, to: str = "") -> Said:
         """Send a text from a phone; `to` defaults to whoever texted it last. Raises CannotSay."""
-        if not rules.is_phone(phone):
+        if not rules.is_phone(phone.removeprefix(whatsapp.PREFIX)):
             raise CannotSay(f"{phone!r} is not a phone number like +4799900001")
         if not text.strip() or len(text) > rules.GREATEST_BODY:
             raise CannotSay(f"a text has 1 to {rules.GREATEST_BODY} characters")
@@ -70,6 +70,10 @@ class Inbound:
         raise CannotSay(f"nobody has texted {phone} yet: say which number it writes to")
 
     def _resolve(self, to: str) -> tuple[SmsAccount, str, str]:
+        if to.startswith(whatsapp.PREFIX):
+            found = next((one for one in self._accounts if to.removeprefix(whatsapp.PREFIX) in one.whatsapp), None)
+            if found:
+                return found, to, ""
         for account in self._accounts:
             if account.services.get(to):
                 return account, account.services[to][0], to
@@ -79,6 +83,8 @@ class Inbound:
         raise CannotSay(f"{to!r} is none of the simulator's numbers, so nobody can write to it")
 
     def _heed(self, account: SmsAccount, phone: str, number: str, text: str) -> str:
+        if number.startswith(whatsapp.PREFIX):
+            return ""  # Twilio's own opt-out words are for SMS
         word = text.strip().upper()
         senders = [number, *(sid for sid, pool in account.services.items() if number in pool)]
         if word in STOP:
@@ -91,7 +97,9 @@ class Inbound:
 
     def _address(self, account: SmsAccount, number: str, service: str) -> str:
         own = account.inbound_urls.get(number) or account.inbound_urls.get(service) or account.inbound_url
-        return own or self.template.replace("{account}", account.name).replace("{number}", number.removeprefix("+"))
+        channel = "whatsapp" if number.startswith(whatsapp.PREFIX) else "sms"
+        filled = self.template.replace("{channel}", channel).replace("{account}", account.name)
+        return own or filled.replace("{number}", number.rpartition("+")[2])
 
     def _form(self, message: Message, word: str) -> dict[str, str]:
         form = {
@@ -109,6 +117,9 @@ class Inbound:
         }
         if message.service:
             form["MessagingServiceSid"] = message.service
+        if message.sender.startswith(whatsapp.PREFIX):
+            number = message.sender.rpartition("+")[2]
+            form |= {"ProfileName": f"Person {number[-3:]}", "WaId": number}
         if word:
             form["OptOutType"] = word
         return form

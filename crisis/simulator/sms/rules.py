@@ -28,6 +28,7 @@ MESSAGES = {
     21611: "This 'From' number has exceeded the maximum number of queued messages",
     21612: "The 'To' phone number is not currently reachable via SMS",
     21614: "'To' number is not a valid mobile number",
+    21656: "The ContentVariables Parameter is invalid",
     21617: "The concatenated message body exceeds the 1600 character limit",
     30003: "Unreachable destination handset",
     30004: "Message blocked",
@@ -35,6 +36,8 @@ MESSAGES = {
     30006: "Landline or unreachable carrier",
     30007: "Message filtered",
     30008: "Unknown error",
+    63007: "Twilio could not find a Channel with the specified From address",
+    63016: "Failed to send freeform message because you are outside the allowed window. If you are using WhatsApp, please use a Message Template.",
 }
 MAGIC_FROM = {"+15005550001": 21212, "+15005550007": 21606, "+15005550008": 21611}
 MAGIC_TO = {
@@ -90,6 +93,7 @@ class Order:
     callback: str
     media: tuple[str, ...]
     scheduled: bool
+    template: str = ""
 
 
 def is_phone(text: str) -> bool:
@@ -99,13 +103,7 @@ def is_phone(text: str) -> bool:
 
 def order(pairs: list[tuple[str, str]], account: SmsAccount) -> Order:
     """Check a form. Raises Refusal, in the order Twilio is seen to check."""
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        names = [name for name, _ in pairs]
-        if twice := {name for name in names if names.count(name) > 1} - _REPEATED:
-            raise Refusal(20001, f"{', '.join(sorted(twice))} is given twice")
-    if unknown := form.keys() - PARAMETERS:
-        raise Refusal(20001, f"unknown parameter {', '.join(sorted(unknown))}")
+    form = form_of(pairs)
     for unplayed in ("ContentSid", "ContentVariables", "ApplicationSid"):
         if unplayed in form:
             raise Refusal(20001, f"this simulator does not play {unplayed}")
@@ -125,13 +123,31 @@ def order(pairs: list[tuple[str, str]], account: SmsAccount) -> Order:
     _check_sender(sender, service, account)
     if code := MAGIC_TO.get(to):
         raise Refusal(code)
+    if len(media) > 10:
+        raise Refusal(20001, "more than ten MediaUrl")
+    scheduled = options_of(form)
+    return Order(to, body, sender, service, form.get("StatusCallback", ""), media, scheduled=scheduled)
+
+
+def form_of(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """The form, each known name once. Raises Refusal."""
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        names = [name for name, _ in pairs]
+        if twice := {name for name in names if names.count(name) > 1} - _REPEATED:
+            raise Refusal(20001, f"{', '.join(sorted(twice))} is given twice")
+    if unknown := form.keys() - PARAMETERS:
+        raise Refusal(20001, f"unknown parameter {', '.join(sorted(unknown))}")
+    return form
+
+
+def options_of(form: dict[str, str]) -> bool:
+    """Check what may go with any message; whether it is for later. Raises Refusal."""
     callback = form.get("StatusCallback", "")
     if callback and not _URL.fullmatch(callback):
         raise Refusal(21609)
-    if len(media) > 10:
-        raise Refusal(20001, "more than ten MediaUrl")
     _check_options(form)
-    return Order(to, body, sender, service, callback, media, scheduled=_scheduled(form))
+    return _scheduled(form)
 
 
 def _check_sender(sender: str, service: str, account: SmsAccount) -> None:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from crisis.simulator.faults import KINDS
 from crisis.simulator.internet import Internet
+from crisis.simulator.sms import whatsapp
 from crisis.simulator.sms.carrier import Message
 from crisis.simulator.x.wall import Author, Post
 
@@ -138,7 +139,9 @@ class Square:
         return {"boxes": shown, "found": len(boxes)}
 
     def _our_numbers(self) -> list[tuple[str, str]]:
-        return [(account.name, number) for account in self._internet.accounts.sms for number in account.numbers]
+        accounts = self._internet.accounts.sms
+        texts = [(account.name, number) for account in accounts for number in account.numbers]
+        return texts + [(account.name, whatsapp.PREFIX + one) for account in accounts for one in account.whatsapp]
 
 
 def _flat(branches: list[Post], replies: dict[str, list[Post]]) -> list[tuple[Post, int]]:
