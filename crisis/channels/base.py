@@ -203,6 +203,39 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Press:
+    """What somebody did on the telephone. `word` is what it means to us; `digits` is what they pressed.
+
+    "answered": somebody (or something) took the call; "machine": it is a machine; "digits": keys were pressed;
+    "none": the prompt ran out; "incoming": somebody called us.
+    """
+
+    provider_id: str  # the call
+    word: Literal["answered", "machine", "digits", "none", "incoming"]
+    reference: str | None = None  # the attempt the call was made for
+    author: str = ""  # the phone at the other end
+    digits: str = ""
+    step: str = ""  # which question was open, as we wrote it into the prompt's address: "menu", "minutes", "pin"
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What a caller is told next, and what we wait for. Said in `language`; `ask` empty: then the call ends."""
+
+    say: Sequence[str]
+    language: str
+    ask: str = ""  # the step that follows: "menu", "minutes", "pin"
+    digits: int = 1  # at most so many keys
+
+
+@runtime_checkable
+class Speaks(Protocol):
+    def speech(self, hook: Hook, press: Press, next_: Speech) -> str:
+        """The answer to a telephone hook that says `next_`, in the provider's own markup."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Hook:
     """A webhook request as it came in. `url` is the full public address the provider signed, query and all."""
 
@@ -219,6 +252,7 @@ class HookEvents:
 
     receipts: Sequence[Receipt] = ()
     inbounds: Sequence[Inbound] = ()
+    presses: Sequence[Press] = ()  # answered by `Speaks.speech`
     answer: str = ""
     content_type: str = "text/plain"
 

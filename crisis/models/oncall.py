@@ -53,6 +53,7 @@ class Rota(Base):
     length: Mapped[int] = mapped_column(default=1)
     handover: Mapped[str] = mapped_column(String(5))  # "08:00"
     begins: Mapped[date]
+    country: Mapped[str] = mapped_column(String(2), default="NO")  # whose public holidays; empty: none
     feed_token: Mapped[str | None] = mapped_column(String(64))  # SHA-256 of what the calendar address holds
     turns: Mapped[list[RotaTurn]] = relationship(
         back_populates="rota", cascade="all, delete-orphan", order_by="RotaTurn.position"
@@ -66,9 +67,10 @@ class RotaTurn(Base):
     """One place in the rotation; the same person may hold several."""
 
     __tablename__ = "rota_turn"
-    __table_args__ = (UniqueConstraint("rota_id", "position"),)
+    __table_args__ = (UniqueConstraint("rota_id", "holiday", "position"),)
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     rota_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("rota.id", ondelete="CASCADE"))
+    holiday: Mapped[bool] = mapped_column(default=False)  # takes public holidays, in a rotation of their own
     position: Mapped[int]
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"))
     rota: Mapped[Rota] = relationship(back_populates="turns")

@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("length", sa.Integer(), nullable=False),
         sa.Column("handover", sa.String(length=5), nullable=False),
         sa.Column("begins", sa.Date(), nullable=False),
+        sa.Column("country", sa.String(length=2), nullable=False),
         sa.Column("feed_token", sa.String(length=64), nullable=True),
         sa.CheckConstraint("every IN ('day', 'week')", name=op.f("ck_rota_every")),
         sa.CheckConstraint("length > 0", name=op.f("ck_rota_length")),
@@ -138,12 +139,13 @@ def upgrade() -> None:
         "rota_turn",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("rota_id", sa.Uuid(), nullable=False),
+        sa.Column("holiday", sa.Boolean(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_rota_turn_person_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["rota_id"], ["rota.id"], name=op.f("fk_rota_turn_rota_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rota_turn")),
-        sa.UniqueConstraint("rota_id", "position", name=op.f("uq_rota_turn_rota_id_position")),
+        sa.UniqueConstraint("rota_id", "holiday", "position", name=op.f("uq_rota_turn_rota_id_holiday_position")),
     )
     op.create_table(
         "rota_change",
@@ -550,16 +552,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("understood_at IS NULL"),
         )
         batch_op.create_index("ix_inbound_settled", ["unit_id", "state", "settled_at"], unique=False)
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))
