@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels import email, page, sms, whatsapp, x
+from crisis.channels import email, mastodon, page, sms, whatsapp, x
 from crisis.channels.base import Facts
 from crisis.channels.opening import Kind, Opening
 
@@ -20,6 +20,7 @@ KINDS: Mapping[str, Kind] = {
     "sms": Kind(sms.FACTS, sms.Options, sms.Sms),
     "whatsapp": Kind(whatsapp.FACTS, whatsapp.Options, whatsapp.WhatsApp),
     "email": Kind(email.FACTS, email.Options, email.Email),
+    "mastodon": Kind(mastodon.FACTS, mastodon.Options, mastodon.Mastodon),
     "page": Kind(page.FACTS, page.Options, page.Page),
 }
 FACTS: Mapping[str, Facts] = {name: kind.facts for name, kind in KINDS.items()}

@@ -15,6 +15,7 @@ from crisis.channels.opening import own_machine
 from crisis.embedded.ports import endpoint
 from crisis.settings import AccountSettings, SecretRef, Settings
 from crisis.simulator.accounts import Accounts, demo
+from crisis.simulator.networks import NETWORKS
 
 
 def make_secret_key(settings: Settings) -> bool:
@@ -49,15 +50,21 @@ def demo_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str
         host, _ = endpoint(account)
         if not own_machine(host):
             continue
-        values = _values(account.options, known)
+        values = _values(account, known)
         for option, ref in references(account.options):
             if ref.env and not environment.get(ref.env) and option in values:
                 found[ref.env] = values[option]
     return found
 
 
-def _values(options: object, known: Accounts) -> dict[str, str]:
+def _values(account: AccountSettings, known: Accounts) -> Mapping[str, str]:
     """What the simulator expects of the account with this public name."""
+    options = account.options
+    if network := NETWORKS.get(account.channel):
+        for one in network.demo:
+            if all(getattr(options, name, None) == value for name, value in one.public.items()):
+                return one.secrets
+        return {}
     for x in known.x:
         if x.handle == getattr(options, "handle", None):
             names = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")

@@ -43,7 +43,14 @@ SMTP_KINDS: dict[str, str] = {
     "reset_before": "the line drops in DATA, nothing stored",
     "reset_after": "the line drops after DATA, although it was stored",
 }
-KINDS: dict[str, dict[str, str]] = {"x": HTTP_KINDS, "twilio": {**HTTP_KINDS, **CALLBACK_KINDS}, "smtp": SMTP_KINDS}
+KINDS: dict[str, dict[str, str]] = {
+    "x": HTTP_KINDS,
+    "twilio": {**HTTP_KINDS, **CALLBACK_KINDS},
+    "smtp": SMTP_KINDS,
+    "mastodon": HTTP_KINDS,
+    "bluesky": HTTP_KINDS,
+    "wordpress": HTTP_KINDS,
+}
 
 ALLOWED = {"provider", "kind", "times", "seconds", "match", "scope"}
 MOST_FAULTS = 200

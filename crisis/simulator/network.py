@@ -4,9 +4,9 @@ A network is one class in its own folder and one line in `networks.py`. It check
 own rules, keeps what it was told, and brings the demo's accounts with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from aiohttp import web
 
@@ -43,6 +43,18 @@ class Seen:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """An account the network brings with it. Made up, public and worthless.
+
+    `public` are the words in crisis.toml by which it is known ("handle"), `secrets` what its owner would keep.
+    """
+
+    name: str  # "ous", "hod-drill"
+    public: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+
 class CannotSay(ValueError):
     """A passer-by may not say that there; the text says why."""
 
@@ -52,6 +64,7 @@ class Network(Protocol):
 
     name: str  # our word: "facebook"
     label: str  # what people read: "Facebook"
+    demo: ClassVar[Sequence[DemoAccount]]
 
     def __init__(self, faults: Faults, ledger: Ledger) -> None: ...
 

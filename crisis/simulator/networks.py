@@ -1,5 +1,8 @@
 """The pretend networks there are, one line each, besides X, SMS and e-mail, which have folders and accounts of their own."""
 
+from crisis.simulator.mastodon import Mastodon
 from crisis.simulator.network import Network
 
-NETWORKS: dict[str, type[Network]] = {}
+NETWORKS: dict[str, type[Network]] = {
+    "mastodon": Mastodon,
+}

@@ -21,6 +21,7 @@ from crisis.simulator.square.pages import Pages
 
 Result = TypeVar("Result")
 START_WITHIN = 30.0
+LARGEST_REQUEST = 128 * 1024 * 1024  # a film of the size Mastodon takes
 
 
 class PortTaken(OSError):
@@ -29,7 +30,7 @@ class PortTaken(OSError):
 
 def application(internet: Internet, public_dir: Path | None = None) -> web.Application:
     """All HTTP addresses of the simulator."""
-    app = web.Application(client_max_size=4 * 1024 * 1024)
+    app = web.Application(client_max_size=LARGEST_REQUEST)
     app.add_routes(internet.x.routes())
     app.add_routes(internet.twilio.routes())
     for network in internet.networks.values():

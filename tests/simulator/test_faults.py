@@ -9,6 +9,7 @@ import requests
 import tweepy  # type: ignore[import-untyped]
 
 from crisis.simulator.faults import CALLBACK_KINDS, HTTP_KINDS, SMTP_KINDS
+from crisis.simulator.networks import NETWORKS
 from crisis.simulator.server import Simulator
 from tests.simulator.conftest import Hook
 
@@ -183,7 +184,9 @@ def test_the_control_interface(simulator: Simulator) -> None:
     requests.post(url, json={"provider": "smtp", "kind": "421"}, timeout=5)
     told = requests.get(url, timeout=5).json()
     assert [fault["kind"] for fault in told["active"]] == ["slow", "421"]
-    assert told["kinds"] == {"x": HTTP_KINDS, "twilio": {**HTTP_KINDS, **CALLBACK_KINDS}, "smtp": SMTP_KINDS}
+    known = {"x": HTTP_KINDS, "twilio": {**HTTP_KINDS, **CALLBACK_KINDS}, "smtp": SMTP_KINDS}
+    assert {name: told["kinds"][name] for name in known} == known
+    assert set(told["kinds"]) >= set(NETWORKS), "every network can be made to fail"
     assert requests.delete(f"{url}/{one['number']}", timeout=5).json() == {"cleared": 1}
     assert requests.delete(url, timeout=5).json() == {"cleared": 1}
     assert requests.post(url, data="provider=x&kind=slow", timeout=5).status_code == 400
