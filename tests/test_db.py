@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, MetaData, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -174,3 +177,61 @@ def test_writers_wait_for_each_other(database: Database) -> None:
         thread.join()
     with database.reading() as session:
         assert session.query(Unit).one().name == "80"
+
+
+def test_what_was_there_before_a_change_is_there_after_it(empty: Database) -> None:
+    """Every table gets a row as the first version wrote it; the changes since keep each, and fill new columns."""
+    upgrade_to(empty, "0001")
+    before = fill(empty)
+    migrations.upgrade(empty)
+    tables = MetaData()
+    tables.reflect(empty.engine)
+    with empty.engine.connect() as connection:
+        for name, row in before.items():
+            now = connection.execute(select(tables.tables[name])).mappings().one()
+            assert {key: now[key] for key in row} == row, name
+        heard = connection.execute(select(tables.tables["inbound"])).mappings().one()
+        account = connection.execute(select(tables.tables["account"])).mappings().one()
+    assert (heard["unit_id"], heard["mode"], heard["channel"]) == (account["unit_id"], "live", account["channel"])
+    assert heard["state"] == "waiting"
+
+
+def upgrade_to(database: Database, revision: str) -> None:
+    with database.engine.execution_options(crisis_write=True).begin() as connection:
+        asked = migrations.config()
+        asked.attributes["connection"] = connection
+        command.upgrade(asked, revision)
+
+
+def fill(database: Database) -> dict[str, dict[str, object]]:
+    """One row in every table, all with the same id, so that every reference holds."""
+    tables = MetaData()
+    tables.reflect(database.engine)
+    said = {"every": "day", "medium": "phone", "state": "queued", "outcome": "accepted", "purpose": "notice"}
+    said |= {"role": "officer", "mode": "live", "word": "said", "language": "nb"}
+    rows: dict[str, dict[str, object]] = {}
+    with database.engine.execution_options(crisis_write=True).begin() as connection:
+        for table in tables.sorted_tables:
+            if table.name == "alembic_version":
+                continue
+            row = rows[table.name] = {}
+            for column in table.columns:
+                if column.nullable:
+                    continue
+                kind = column.type.python_type
+                kind = dict if kind is object else kind  # JSON
+                row[column.name] = {
+                    str: said.get(column.name, "w" * min(2, getattr(column.type, "length", 2) or 2)),
+                    int: 1,
+                    bool: True,
+                    dict: {"a": 1},
+                    list: ["a"],
+                    datetime: datetime(2026, 1, 1, tzinfo=UTC) if not database.is_sqlite else datetime(2026, 1, 1),  # noqa: DTZ001
+                    uuid.UUID: uuid.UUID(int=1),
+                }[kind]
+                if getattr(column.type, "length", 0) == 32:  # an id, on SQLite
+                    row[column.name] = "0" * 31 + "1"
+            if table.name == "broadcast":
+                row["state"] = "draft"
+            connection.execute(table.insert(), [row])
+    return rows

@@ -13,7 +13,7 @@ from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Connection, DefaultClause, Dialect, inspect
 
 from crisis.models import Base
-from crisis.models.base import UtcTime
+from crisis.models.base import CARRIED_OVER, UtcTime
 
 
 def plain_types(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -28,9 +28,18 @@ def complete(context: Any, _revision: Any, directives: list[Any]) -> None:
     if not directives:
         return
     steps = directives[0].upgrade_ops.ops
-    for change in steps:
+    for change in tuple(steps):
         for one in getattr(change, "ops", ()):
-            if isinstance(one, ops.AddColumnOp) and not one.column.nullable and one.column.default is not None:
+            if not isinstance(one, ops.AddColumnOp) or one.column.nullable:
+                continue
+            if (source := one.column.info.get(CARRIED_OVER)) is not None:
+                one.column.nullable = True
+                filled = f"UPDATE {one.table_name} SET {one.column.name} = ({source})"  # noqa: S608 - our own words
+                tightened = ops.AlterColumnOp(
+                    one.table_name, one.column.name, existing_type=one.column.type, modify_nullable=False
+                )
+                steps += [ops.ExecuteSQLOp(filled), ops.ModifyTableOps(one.table_name, [tightened])]
+            elif one.column.default is not None:
                 one.column.server_default = DefaultClause(first_value(one.column.default))
     there = inspect(context.bind)
     for name in there.get_table_names():

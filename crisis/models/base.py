@@ -10,6 +10,8 @@ from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, TypeDecorator, U
 from sqlalchemy.orm import DeclarativeBase
 from uuid_utils import uuid7
 
+CARRIED_OVER = "carried over"  # in a column's info: the SQL that gives it a value in rows older than the column
+
 
 def new_id() -> uuid.UUID:
     """A UUIDv7: ordered by time, so that indexes grow at one end, and unguessable at the other."""

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crisis.models.base import Base, new_id, utcnow, words
+from crisis.models.base import CARRIED_OVER, Base, new_id, utcnow, words
 from crisis.states import InboundState, Lane, Mode
 
 _HERE = text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL")
+_ACCOUNTS, _OF_IT = "SELECT account", " FROM account WHERE account.id = inbound.account_id"
 _RAW = text("understood_at IS NULL")
 
 
@@ -49,9 +50,11 @@ class InboundRow(Base):
     )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
-    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"))  # whose queue; another unit's after a hand-over
-    mode: Mapped[Mode] = mapped_column(words(Mode))
-    channel: Mapped[str] = mapped_column(String(20))
+    unit_id: Mapped[uuid.UUID] = mapped_column(  # whose queue; another unit's after a hand-over
+        ForeignKey("unit.id"), info={CARRIED_OVER: f"{_ACCOUNTS}.unit_id{_OF_IT}"}
+    )
+    mode: Mapped[Mode] = mapped_column(words(Mode), info={CARRIED_OVER: f"{_ACCOUNTS}.mode{_OF_IT}"})
+    channel: Mapped[str] = mapped_column(String(20), info={CARRIED_OVER: f"{_ACCOUNTS}.channel{_OF_IT}"})
 
     # As it came.
     provider_id: Mapped[str] = mapped_column(String(200))

@@ -443,15 +443,15 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
 
     with op.batch_alter_table("inbound", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("unit_id", sa.Uuid(), nullable=False))
+        batch_op.add_column(sa.Column("unit_id", sa.Uuid(), nullable=True))
         batch_op.add_column(
             sa.Column(
                 "mode",
                 sa.Enum("live", "drill", name="mode", native_enum=False, create_constraint=True, length=20),
-                nullable=False,
+                nullable=True,
             )
         )
-        batch_op.add_column(sa.Column("channel", sa.String(length=20), nullable=False))
+        batch_op.add_column(sa.Column("channel", sa.String(length=20), nullable=True))
         batch_op.add_column(sa.Column("kind", sa.String(length=10), server_default="mention", nullable=False))
         batch_op.add_column(sa.Column("author_name", sa.String(length=120), server_default="", nullable=False))
         batch_op.add_column(
@@ -552,22 +552,42 @@ def upgrade() -> None:
             postgresql_where=sa.text("understood_at IS NULL"),
         )
         batch_op.create_index("ix_inbound_settled", ["unit_id", "state", "settled_at"], unique=False)
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))
         batch_op.add_column(sa.Column("quiet_from", sa.String(length=5), nullable=True))
         batch_op.add_column(sa.Column("quiet_to", sa.String(length=5), nullable=True))
         batch_op.add_column(sa.Column("pin", sa.String(length=200), nullable=True))
+
+    op.execute(
+        "UPDATE inbound SET unit_id = (SELECT account.unit_id FROM account WHERE account.id = inbound.account_id)"
+    )
+    with op.batch_alter_table("inbound", schema=None) as batch_op:
+        batch_op.alter_column("unit_id", existing_type=sa.Uuid(), nullable=False)
+
+    op.execute("UPDATE inbound SET mode = (SELECT account.mode FROM account WHERE account.id = inbound.account_id)")
+    with op.batch_alter_table("inbound", schema=None) as batch_op:
+        batch_op.alter_column(
+            "mode",
+            existing_type=sa.Enum("live", "drill", name="mode", native_enum=False, create_constraint=True, length=20),
+            nullable=False,
+        )
+
+    op.execute(
+        "UPDATE inbound SET channel = (SELECT account.channel FROM account WHERE account.id = inbound.account_id)"
+    )
+    with op.batch_alter_table("inbound", schema=None) as batch_op:
+        batch_op.alter_column("channel", existing_type=sa.String(length=20), nullable=False)
 
     with op.batch_alter_table("broadcast", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_broadcast_purpose"), type_="check")
