@@ -54,6 +54,8 @@ class Answer:
         """The provider's words, for people. Never a page of HTML, never more than a few lines."""
         body = self.body
         words = next((body[key] for key in ("detail", "message", "title", "error") if body.get(key)), "")
+        if isinstance(words, dict):  # Google and Meta put an object there, with the words inside
+            words = words.get("message", "")
         said = " ".join(str(words).split())[:LONGEST_SAY]
         return f"HTTP {self.status}: {said}" if said else f"HTTP {self.status}"
 

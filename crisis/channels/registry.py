@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels import email, mastodon, page, sms, whatsapp, x
+from crisis.channels import email, linkedin, mastodon, page, sms, whatsapp, x
 from crisis.channels.base import Facts
 from crisis.channels.opening import Kind, Opening
 
@@ -22,6 +22,7 @@ KINDS: Mapping[str, Kind] = {
     "email": Kind(email.FACTS, email.Options, email.Email),
     "mastodon": Kind(mastodon.FACTS, mastodon.Options, mastodon.Mastodon),
     "page": Kind(page.FACTS, page.Options, page.Page),
+    "linkedin": Kind(linkedin.FACTS, linkedin.Options, linkedin.LinkedIn),
 }
 FACTS: Mapping[str, Facts] = {name: kind.facts for name, kind in KINDS.items()}
 OPTIONS: dict[str, type[BaseModel]] = {name: kind.options for name, kind in KINDS.items()}

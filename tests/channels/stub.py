@@ -35,6 +35,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    raw_path: str = ""  # as it came over the line, query and all
 
     @property
     def form(self) -> dict[str, str]:
@@ -60,7 +61,7 @@ class Stub:
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
     async def handle(self, raw: web.Request) -> web.StreamResponse:
-        request = Request(raw.method, raw.path, dict(raw.query), dict(raw.headers), await raw.read())
+        request = Request(raw.method, raw.path, dict(raw.query), dict(raw.headers), await raw.read(), raw.raw_path)
         self.requests.append(request)
         reply = self.next_reply(request)
         match reply.manner:
