@@ -36,6 +36,8 @@ def tick(runtime: Runtime, process: str) -> None:
                 log.info("swept", what=sweeping.__name__, count=count)
     with runtime.database.writing() as session:
         tell_of_stopped_accounts(session, runtime)
+    with runtime.database.writing() as session:
+        tell_of_ending_credentials(session, runtime)
     with runtime.database.reading() as session:
         forgotten = {mode: sweep.idle_with_work(session, mode, utcnow(), overdue=OVERDUE) for mode in Mode}
     runtime.wakeups.send({mode: accounts for mode, accounts in forgotten.items() if accounts})
@@ -54,6 +56,24 @@ def tell_of_stopped_accounts(session: Session, runtime: Runtime) -> None:
         notice.send(
             session,
             notice.account_stopped(account, runtime.settings),
+            notice.users_with(session, account.unit_id, Role.ADMINISTRATOR, but=None),
+            unit_id=account.unit_id,
+            mode=account.mode,
+            incident_id=None,
+            now=now,
+        )
+
+
+def tell_of_ending_credentials(session: Session, runtime: Runtime) -> None:
+    """Administrators get to know once about each end of an account's credentials, fourteen days ahead."""
+    known = {unit.key for unit in runtime.settings.units}
+    for account in pulse.ending(session, now := utcnow()):
+        account.expiry_told = account.expires_at
+        if account.unit.key not in known:
+            continue  # this clock was started with other settings
+        notice.send(
+            session,
+            notice.credentials_end(account, runtime.settings),
             notice.users_with(session, account.unit_id, Role.ADMINISTRATOR, but=None),
             unit_id=account.unit_id,
             mode=account.mode,

@@ -84,6 +84,24 @@ def account_stopped(account: Account, settings: Settings) -> Notice:
     return Notice("account_stopped", texts, titles)
 
 
+def credentials_end(account: Account, settings: Settings) -> Notice:
+    """An account's credentials run out soon, or have."""
+    assert account.expires_at is not None  # noqa: S101 - `pulse.ending` chose it by that
+    url = f"{settings.console.public_url}/accounts"
+    day = account.expires_at.astimezone(settings.unit(account.unit.key).tz)
+    titles: dict[Language, str] = {
+        "nb": f"Tilgangen til {account.key} går ut",
+        "nn": f"Tilgangen til {account.key} går ut",
+        "en": f"The credentials of {account.key} run out",
+    }
+    texts: dict[Language, str] = {
+        "nb": f"Tilgangen til {account.key} går ut {day:%d.%m.%Y}. Etter det sender kontoen ikke. Forny den nå: {url}",
+        "nn": f"Tilgangen til {account.key} går ut {day:%d.%m.%Y}. Etter det sender kontoen ikkje. Forny han no: {url}",
+        "en": f"The credentials of {account.key} run out on {day:%Y-%m-%d}; then it sends nothing. Renew them now: {url}",
+    }
+    return Notice("credentials_end", texts, titles)
+
+
 def users_with(session: Session, unit_id: uuid.UUID, role: Role, but: uuid.UUID | None) -> list[User]:
     """Everybody who holds `role` in the unit, `but` one."""
     return list(

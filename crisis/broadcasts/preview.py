@@ -34,6 +34,7 @@ class AccountPreview:
     parts: int  # SMS parts in all; 0 where nothing is paid by part
     seconds: float  # how long the account needs at its pace
     paused: str | None
+    ails: str | None  # what its last check found wrong, in the provider's words; None while it is well
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ def _share(settings: Settings, account: Account, composed: Composed, counted: He
         parts=sum(words.size.parts * share for words, share in texts) if words_are_paid(account.channel) else 0,
         seconds=max(0.0, (count - usual_burst(pace)) / pace),
         paused=account.paused_reason,
+        ails=account.health if account.healthy is False else None,
     )
 
 

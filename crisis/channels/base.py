@@ -258,12 +258,26 @@ class HookEvents:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What an account may use of something that is counted: reads X bills, a day's quota. `what` is for people."""
+
+    used: int
+    limit: int
+    what: str  # "reads", "posts"
+    until: datetime | None = None  # when counting starts anew
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
-    """Are the credentials alive and allowed to post? `say` is for people."""
+    """Are the credentials alive and allowed to post? `say` is for people.
+
+    `expires_at` is when a person must have renewed something; a token the adapter renews by itself has none.
+    """
 
     ok: bool
     say: str = ""
     expires_at: datetime | None = None
+    budget: Budget | None = None
     details: Mapping[str, str] = field(default_factory=dict)
 
 

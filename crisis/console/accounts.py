@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,9 +14,10 @@ from sqlalchemy.orm import Session
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, fragment, runtime, unit
 from crisis.console.wording import refusal
-from crisis.models import Account
+from crisis.models import Account, utcnow
 from crisis.sending.pause import pause as pause_account
 from crisis.sending.pause import resume as resume_account
+from crisis.sending.pulse import ENDS_SOON
 from crisis.states import NotAllowed, Role
 
 pages = Blueprint("accounts", __name__, url_prefix="/accounts")
@@ -25,7 +27,7 @@ pages = Blueprint("accounts", __name__, url_prefix="/accounts")
 @may()
 def index() -> ResponseReturnValue:
     with runtime().database.reading() as session:
-        return render_template("console/accounts.html", rows=_rows(session))
+        return render_template("console/accounts.html", **_seen(session))
 
 
 @pages.get("/health")
@@ -33,7 +35,7 @@ def index() -> ResponseReturnValue:
 def health() -> ResponseReturnValue:
     """The table alone, renewed."""
     with runtime().database.reading() as session:
-        return fragment("console/accounts_table.html", rows=_rows(session))
+        return fragment("console/accounts_table.html", **_seen(session))
 
 
 @pages.get("/<uuid:account_id>/pause")
@@ -66,9 +68,10 @@ def resume(account_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("accounts.index"))
 
 
-def _rows(session: Session) -> list[Account]:
+def _seen(session: Session) -> dict[str, Any]:
     mine = select(Account).where(Account.unit_id == unit().id, Account.active)
-    return list(session.scalars(mine.order_by(Account.mode.desc(), Account.key)))
+    rows = list(session.scalars(mine.order_by(Account.mode.desc(), Account.key)))
+    return {"rows": rows, "now": utcnow(), "soon": utcnow() + ENDS_SOON}
 
 
 def _account(session: Session, account_id: uuid.UUID) -> Account:

@@ -20,6 +20,7 @@ from crisis.console.language import N_
 from crisis.models import Account, Heartbeat
 from crisis.playbooks.read import Shelf
 from crisis.sending import measures
+from crisis.sending.pulse import ENDS_SOON
 from crisis.states import Mode
 
 LATE = timedelta(seconds=10)
@@ -61,6 +62,7 @@ class AccountHealth:
     healthy: bool | None
     health: str
     checked_at: datetime | None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,15 @@ def _accounts(session: Session, unit_ids: Sequence[uuid.UUID]) -> Iterator[Accou
     )
     for row in rows:
         yield AccountHealth(
-            row.key, row.channel, row.mode, row.paused_reason, row.paused_at, row.healthy, row.health, row.checked_at
+            row.key,
+            row.channel,
+            row.mode,
+            row.paused_reason,
+            row.paused_at,
+            row.healthy,
+            row.health,
+            row.checked_at,
+            row.expires_at,
         )
 
 
@@ -196,6 +206,22 @@ def _of_accounts(accounts: Sequence[AccountHealth], now: datetime) -> Iterator[C
                 N_("Account %(account)s has not been checked for over two hours."),
                 N_("It may still work. Tell whoever runs the system."),
                 values,
+            )
+        if account.expires_at is not None and account.expires_at <= now:
+            yield Concern(
+                level,
+                N_("The credentials of %(account)s ran out on %(day)s."),
+                N_("It can send nothing. Whoever runs the system must renew them; use the other channels meanwhile."),
+                values | {"day": account.expires_at.date()},
+            )
+        elif account.expires_at is not None and account.expires_at <= now + ENDS_SOON:
+            yield Concern(
+                "warn",
+                N_("The credentials of %(account)s run out on %(day)s."),
+                N_(
+                    "Tell whoever runs the system now: new ones must be made at the network and put in place before then."
+                ),
+                values | {"day": account.expires_at.date()},
             )
 
 

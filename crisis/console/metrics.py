@@ -132,6 +132,10 @@ def _of_accounts(session: Session) -> Iterator[Metric]:
         "crisis_account_checked_age_seconds", "Time since its keys were last looked at.", by,
         {label[a.id]: (now - a.checked_at).total_seconds() for a in known if a.checked_at is not None},
     )  # fmt: skip
+    yield _family(
+        "crisis_account_expires_in_seconds", "Time until its credentials run out, where the provider tells; below 0 when they have.", by,
+        {label[a.id]: (a.expires_at - now).total_seconds() for a in known if a.expires_at is not None},
+    )  # fmt: skip
 
     unfinished = measures.unfinished(session)
     yield _family(

@@ -130,6 +130,8 @@ WORDS: tuple[str, ...] = (
     N_("characters"),
     N_("weighted characters"),
     N_("parts"),
+    # what an account's budget counts
+    N_("reads today"),
     # roles
     N_("viewer"),
     N_("triager"),

@@ -41,6 +41,11 @@ class Account(Base):
     healthy: Mapped[bool | None]
     health: Mapped[str] = mapped_column(String(500), default="")
     expires_at: Mapped[datetime | None]  # when its credentials run out, where the provider tells
+    expiry_told: Mapped[datetime | None]  # administrators know of this end
+    budget_used: Mapped[int | None]
+    budget_limit: Mapped[int | None]
+    budget_what: Mapped[str] = mapped_column(String(40), default="")
+    budget_until: Mapped[datetime | None]
 
     unit: Mapped[Unit] = relationship()
 

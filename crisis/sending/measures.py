@@ -59,6 +59,7 @@ class AccountNow:
     paused: bool
     healthy: bool | None
     checked_at: datetime | None
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,9 @@ def accounts(session: Session) -> Sequence[AccountNow]:
         select(Account, Unit.key).join(Unit, Unit.id == Account.unit_id).where(Account.active).order_by(Account.key)
     )
     return [
-        AccountNow(a.id, a.key, unit, a.channel, a.mode, a.paused_reason is not None, a.healthy, a.checked_at)
+        AccountNow(
+            a.id, a.key, unit, a.channel, a.mode, a.paused_reason is not None, a.healthy, a.checked_at, a.expires_at
+        )
         for a, unit in rows
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, select, update
@@ -17,6 +18,7 @@ from crisis.models import Account, Heartbeat
 BEAT_SECONDS = 2.0
 FORGOTTEN = timedelta(days=1)
 CHECK_EVERY = timedelta(minutes=5)
+ENDS_SOON = timedelta(days=14)  # before credentials run out: time to find who may renew them
 
 
 def process_name(kind: str) -> str:
@@ -57,8 +59,31 @@ def due_for_check(session: Session, account_ids: list[uuid.UUID], now: datetime)
 
 
 def note_health(session: Session, account_id: uuid.UUID, health: Health, now: datetime) -> None:
-    session.execute(
-        update(Account)
-        .where(Account.id == account_id)
-        .values(healthy=health.ok, health=health.say[:500], checked_at=now)
-    )
+    """Write down what a look at the keys found. A look that failed knows nothing of their end, so the old one stays."""
+    values: dict[str, object] = {"healthy": health.ok, "health": health.say[:500], "checked_at": now}
+    if health.ok or health.expires_at is not None:
+        values["expires_at"] = health.expires_at
+    if budget := health.budget:
+        values |= {
+            "budget_used": budget.used,
+            "budget_limit": budget.limit,
+            "budget_what": budget.what[:40],
+            "budget_until": budget.until,
+        }
+    session.execute(update(Account).where(Account.id == account_id).values(**values))
+
+
+def ending(session: Session, now: datetime) -> Sequence[Account]:
+    """Accounts whose credentials run out soon, or have, and whose administrators have not been told of this end.
+
+    Locked, so that of two clocks only one tells.
+    """
+    return session.scalars(
+        select(Account)
+        .where(
+            Account.active,
+            Account.expires_at <= now + ENDS_SOON,
+            or_(Account.expiry_told.is_(None), Account.expiry_told != Account.expires_at),
+        )
+        .with_for_update(skip_locked=True)
+    ).all()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from crisis.models import AuditRow, Broadcast, Delivery, Grant
+from crisis.models import Account, AuditRow, Broadcast, Delivery, Grant
 from crisis.states import BroadcastState, Mode, Role
 from tests.broadcasts.scene import SLOTS
 from tests.console.scene import Browser, Night, a_night
@@ -271,3 +271,14 @@ def test_two_presses_in_the_same_moment_release_once(tmp_path: Path, database_ur
             answers = list(pool.map(send, browsers, tokens))
         assert {answer.location for answer in answers} == {f"{path}/board"}
         assert len(night.scene.deliveries(_id(path))) == 18
+
+
+def test_an_account_that_ails_says_so_before_the_release(night: Night, kari: Browser) -> None:
+    path = _draft(night)
+    with night.scene.runtime.database.writing() as session:
+        account = session.query(Account).filter_by(key="x-live").one()
+        account.healthy, account.health = False, "HTTP 401: Unauthorized"
+    assert "could not send" in _save(kari, path)
+    html = kari.get(f"{path}/release").text
+    assert "could not send at the last check" in html
+    assert "HTTP 401: Unauthorized" in html

@@ -35,7 +35,7 @@ def told(client: FlaskClient, at_work: Busy) -> dict[str, set[str]]:
     with at_work.database.writing() as session:
         pulse.beat(session, "clock@here:1", "clock", utcnow())
         for account in session.query(_account()):
-            account.healthy, account.checked_at = True, utcnow()
+            account.healthy, account.checked_at, account.expires_at = True, utcnow(), utcnow()
     found: dict[str, set[str]] = {"crisis_redis_up": set()}
     for family in text_string_to_metric_families(client.get("/metrics").text):
         for sample in family.samples:
