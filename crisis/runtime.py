@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from crisis import migrations, queues
 from crisis.channels.base import Channel
-from crisis.channels.registry import KINDS, OPTIONS, Opening
+from crisis.channels.registry import FACTS, KINDS, OPTIONS, Opening
 from crisis.db import Database
-from crisis.models import Account, Unit
+from crisis.models import Account, Unit, utcnow
 from crisis.playbooks.read import PlaybookFolder
 from crisis.seal import Seal
+from crisis.sending import fallback
 from crisis.sending.notes import DatabaseNotes
 from crisis.sending.unsubscribe import Unsubscribe
 from crisis.settings import AccountSettings, Settings, SettingsError
@@ -71,7 +72,13 @@ class Runtime:
 
 def load(path: Path) -> Settings:
     """Read the settings file with every channel's own options checked. Raises `SettingsError`, all mistakes at once."""
-    return read_settings(path, OPTIONS)
+    return read_settings(path, OPTIONS, _alike)
+
+
+def _alike(channel: str, other: str) -> bool:
+    """Can what is written for one channel leave on the other: same length of text, same kind of destination?"""
+    one, two = FACTS[channel], FACTS[other]
+    return (one.form, one.medium) == (two.form, two.medium)
 
 
 def start(settings: Settings) -> Runtime:
@@ -139,3 +146,8 @@ def match_settings(session: Session, settings: Settings) -> None:
         account.active = True
     for gone in accounts.values():
         gone.active = False
+    session.flush()
+    rows = {account.key: account for account in session.scalars(select(Account))}
+    named = {told.key: told.fallback for told in settings.accounts}
+    for account in rows.values():
+        fallback.name_fallback(session, account, rows.get(named.get(account.key) or ""), utcnow())

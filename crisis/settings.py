@@ -6,9 +6,10 @@ Secrets are never values here, only references to where they are kept, so printi
 
 from __future__ import annotations
 
+import operator
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -103,6 +104,8 @@ class AccountSettings(Frozen):
     languages: tuple[Language, ...] = ("nb",)
     pace: float | None = Field(default=None, gt=0, le=10_000)
     retry_uncertain_minutes: int | None = Field(default=None, ge=1)
+    fallback: Key | None = None
+    fallback_after_minutes: int = Field(default=5, ge=1, le=1440)
     options: Any = None
 
 
@@ -145,8 +148,12 @@ class SettingsError(Exception):
 _ACCOUNT_KEYS = {name for name in AccountSettings.model_fields if name != "options"}
 
 
-def read(path: Path, options: Mapping[str, type[BaseModel]]) -> Settings:
+def read(
+    path: Path, options: Mapping[str, type[BaseModel]], alike: Callable[[str, str], bool] = operator.eq
+) -> Settings:
     """Read `path`; `options` gives each channel's own table by channel name. Raises `SettingsError`, all at once.
+
+    `alike` says whether what was written for one channel can be said on another.
 
     DATABASE_URL and REDIS_URL in the environment win over the file, because that is where machines keep them.
     """
@@ -186,7 +193,7 @@ def read(path: Path, options: Mapping[str, type[BaseModel]]) -> Settings:
         for item in error.errors():
             blame(item["loc"], _remedy(item))
         raise SettingsError(mistakes) from None
-    mistakes.extend(_contradictions(settings, blame))
+    _contradictions(settings, blame, alike)
     if mistakes:
         raise SettingsError(mistakes)
     return settings
@@ -204,7 +211,7 @@ def _remedy(item: Any) -> str:
             return f"{item['msg'].lower()}; got {item['input']!r}"
 
 
-def _contradictions(settings: Settings, blame: Any) -> list[str]:
+def _contradictions(settings: Settings, blame: Any, alike: Callable[[str, str], bool]) -> None:
     units = [unit.key for unit in settings.units]
     seen: set[str] = set()
     for index, unit in enumerate(units):
@@ -216,4 +223,25 @@ def _contradictions(settings: Settings, blame: Any) -> list[str]:
         if account.key in seen:
             blame(("accounts", index, "key"), f"'{account.key}' is used twice; every account needs a key of its own")
         seen.add(account.key)
-    return []
+        if account.fallback is not None and (what := _odd_fallback(settings, account, alike)):
+            blame(("accounts", index, "fallback"), what)
+
+
+def _odd_fallback(settings: Settings, account: AccountSettings, alike: Callable[[str, str], bool]) -> str:
+    """Why the named fallback cannot be one, and what to do; empty when it can."""
+    other = next((one for one in settings.accounts if one.key == account.fallback), None)
+    if other is None:
+        return f"there is no account '{account.fallback}'; name one of this unit, or remove the line"
+    if other.key == account.key:
+        return "an account cannot stand in for itself; name another one"
+    if other.unit != account.unit:
+        return f"'{other.key}' is an account of unit '{other.unit}'; name one of unit '{account.unit}'"
+    if other.mode != account.mode:
+        return f"'{other.key}' is a {other.mode} account; name a {account.mode} one"
+    if not alike(account.channel, other.channel):
+        return f"'{other.key}' ({other.channel}) cannot say what is written for {account.channel}; name another account"
+    if other.fallback is not None:
+        return f"'{other.key}' names a fallback itself, and they form no chains; remove one of the two lines"
+    if missing := [language for language in account.languages if language not in other.languages]:
+        return f"'{other.key}' does not speak {', '.join(missing)}; add that to its languages"
+    return ""

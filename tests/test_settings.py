@@ -161,3 +161,36 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
     }
     for section, fields in known.items():
         assert told[section] == fields, section
+
+
+PAIR = (
+    GOOD
+    + """
+[[accounts]]
+key = "page-two"
+unit = "ous"
+channel = "page"
+mode = "live"
+public_url = "https://two.example.org"
+fallback = "page-ous"
+"""
+)
+
+
+def test_a_fallback_is_an_account_like_it(read) -> None:
+    assert read(PAIR).accounts[1].fallback == "page-ous"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('fallback = "page-ous"', 'fallback = "page-x"', "there is no account 'page-x'"),
+        ('fallback = "page-ous"', 'fallback = "page-two"', "cannot stand in for itself"),
+        ('fallback = "page-ous"', 'fallback = "page-ous"\nlanguages = ["nb", "en"]', "does not speak en"),
+        ('mode = "live"\npublic_url = "https://two', 'mode = "drill"\npublic_url = "https://two', "is a live account"),
+        ('key = "page-ous"\n', 'key = "page-ous"\nfallback = "page-two"\n', "they form no chains"),
+    ],
+)
+def test_a_fallback_that_cannot_be_one_is_told_with_what_to_do(read, old: str, new: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        read(PAIR.replace(old, new))

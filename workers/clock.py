@@ -6,6 +6,7 @@ Several clocks may run; everything it does is safe to do twice.
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from crisis.broadcasts import notice
 from crisis.models import Account, utcnow
 from crisis.runtime import Runtime
-from crisis.sending import pulse, sweep
+from crisis.sending import fallback, pulse, sweep
 from crisis.states import Mode, Role
 from workers import last_resort
 from workers.process import Flag, configured
@@ -38,6 +39,8 @@ def tick(runtime: Runtime, process: str) -> None:
         tell_of_stopped_accounts(session, runtime)
     with runtime.database.writing() as session:
         tell_of_ending_credentials(session, runtime)
+    with runtime.database.writing() as session:
+        tell_of_switched(session, runtime, fallback.watch(session, runtime.settings, utcnow()))
     with runtime.database.reading() as session:
         forgotten = {mode: sweep.idle_with_work(session, mode, utcnow(), overdue=OVERDUE) for mode in Mode}
     runtime.wakeups.send({mode: accounts for mode, accounts in forgotten.items() if accounts})
@@ -79,6 +82,21 @@ def tell_of_ending_credentials(session: Session, runtime: Runtime) -> None:
             mode=account.mode,
             incident_id=None,
             now=now,
+        )
+
+
+def tell_of_switched(session: Session, runtime: Runtime, switched: Sequence[fallback.Switched]) -> None:
+    """Administrators get to know that messages leave from another account, and when they no longer do."""
+    for one in switched:
+        log.info("account.switched", account=one.account.key, fallback=one.fallback.key, to=one.to)
+        notice.send(
+            session,
+            notice.account_switched(one, runtime.settings),
+            notice.users_with(session, one.account.unit_id, Role.ADMINISTRATOR, but=None),
+            unit_id=one.account.unit_id,
+            mode=one.account.mode,
+            incident_id=None,
+            now=utcnow(),
         )
 
 

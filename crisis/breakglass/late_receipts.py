@@ -25,7 +25,7 @@ def apply(session: Session, now: datetime) -> int:
         select(ReceiptRow)
         .join(
             Delivery,
-            (Delivery.account_id == ReceiptRow.account_id) & (Delivery.provider_id == ReceiptRow.provider_id),
+            (Delivery.through_id == ReceiptRow.account_id) & (Delivery.provider_id == ReceiptRow.provider_id),
         )
         .where(ReceiptRow.delivery_id.is_(None), ReceiptRow.at > now - KEPT_FOR)
         .order_by(ReceiptRow.at, ReceiptRow.id)

@@ -142,7 +142,9 @@ def _of(model: type[DeclarativeBase]) -> Any:
 
 def _idle(row: Row) -> Row:
     """The account as nobody drains it; a pause stays, because somebody meant it."""
-    gone: Row = dict.fromkeys(("lease_owner", "lease_until", "free_at", "cursor", "polled_at"))
+    gone: Row = dict.fromkeys(
+        ("lease_owner", "lease_until", "free_at", "cursor", "polled_at", "fallback_id", "over_at", "back_at")
+    )
     return row | gone | {"busy_streak": 0}
 
 

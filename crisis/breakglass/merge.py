@@ -185,7 +185,7 @@ def _bring_opt_outs(source: Session, target: Session, begun: journal.Beginning) 
 
 def _wake(source: Session, target: Session, released: Iterable[uuid.UUID]) -> None:
     rows = source.execute(
-        select(Delivery.mode, Delivery.account_id)
+        select(Delivery.mode, Delivery.through_id)
         .where(Delivery.broadcast_id.in_(list(released)), Delivery.state == DeliveryState.QUEUED)
         .distinct()
     )

@@ -18,6 +18,7 @@ from crisis.broadcasts.compose import promised
 from crisis.channels.registry import FACTS
 from crisis.models import Account, Broadcast, Incident
 from crisis.playbooks.playbook import Playbook
+from crisis.sending.fallback import only_fallback
 from crisis.settings import LANGUAGES
 from crisis.states import BroadcastState, NotAllowed, Purpose, Role
 
@@ -149,10 +150,13 @@ def discard(session: Session, actor: Actor, broadcast: Broadcast) -> None:
 
 
 def usable_accounts(session: Session, incident: Incident) -> list[Account]:
-    """The accounts of the incident's unit and mode, in a steady order: what everybody can read comes first."""
+    """The accounts of the incident's unit and mode, in a steady order: what everybody can read comes first.
+
+    Those that are only kept for another of their channel are left out; they speak by themselves when it cannot.
+    """
     rows = session.scalars(
         select(Account)
-        .where(Account.unit_id == incident.unit_id, Account.mode == incident.mode, Account.active)
+        .where(Account.unit_id == incident.unit_id, Account.mode == incident.mode, Account.active, ~only_fallback())
         .order_by(Account.key)
     )
     order = ("wall", "phone", "mailbox")

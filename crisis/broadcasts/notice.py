@@ -18,6 +18,7 @@ from crisis.channels.registry import FACTS
 from crisis.models import Account, Broadcast, BroadcastText, Delivery, Destination, Grant, Person, User, new_id
 from crisis.playbooks.fill import Rendered, as_drill
 from crisis.queues import wake
+from crisis.sending.fallback import Switched, only_fallback
 from crisis.sending.tally import Moves
 from crisis.settings import LANGUAGES, Language, Settings
 from crisis.states import BroadcastState, DeliveryState, Mode, Purpose, Role
@@ -102,6 +103,30 @@ def credentials_end(account: Account, settings: Settings) -> Notice:
     return Notice("credentials_end", texts, titles)
 
 
+def account_switched(switched: Switched, settings: Settings) -> Notice:
+    """The messages of an account leave through its fallback, or through itself again."""
+    key, other, url = switched.account.key, switched.fallback.key, f"{settings.console.public_url}/accounts"
+    if switched.to == "over":
+        titles: dict[Language, str] = {
+            "nb": f"{other} sender for {key}",
+            "nn": f"{other} sender for {key}",
+            "en": f"{other} sends for {key}",
+        }
+        texts: dict[Language, str] = {
+            "nb": f"Kontoen {key} kan ikke sende. Det som venter, går gjennom {other}. {switched.reason}. Se {url}",
+            "nn": f"Kontoen {key} kan ikkje sende. Det som ventar, går gjennom {other}. {switched.reason}. Sjå {url}",
+            "en": f"Account {key} can't send. What waits leaves through {other}. {switched.reason}. See {url}",
+        }
+    else:
+        titles = {"nb": f"{key} sender selv igjen", "nn": f"{key} sender sjølv igjen", "en": f"{key} sends again"}
+        texts = {
+            "nb": f"Kontoen {key} sender selv igjen; {other} trengs ikke lenger. Se {url}",
+            "nn": f"Kontoen {key} sender sjølv igjen; {other} trengst ikkje lenger. Sjå {url}",
+            "en": f"Account {key} sends for itself again; {other} is no longer needed. See {url}",
+        }
+    return Notice(f"account_{switched.to}", texts, titles)
+
+
 def users_with(session: Session, unit_id: uuid.UUID, role: Role, but: uuid.UUID | None) -> list[User]:
     """Everybody who holds `role` in the unit, `but` one."""
     return list(
@@ -138,7 +163,7 @@ def send(
     for account in session.scalars(
         select(Account)
         .where(Account.unit_id == unit_id, Account.mode == mode, Account.active, Account.paused_reason.is_(None))
-        .order_by(Account.key)
+        .order_by(only_fallback(), Account.key)
     ):
         medium = FACTS[account.channel].medium
         if medium != "wall" and account.id != but_account:

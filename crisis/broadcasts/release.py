@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
@@ -24,6 +25,7 @@ from crisis.models import Broadcast, Delivery, new_id
 from crisis.playbooks.playbook import Playbook
 from crisis.queues import wake
 from crisis.sending import journal, order
+from crisis.sending.fallback import ways_out
 from crisis.sending.sweep import end_queued
 from crisis.sending.tally import Moves
 from crisis.settings import Settings
@@ -135,17 +137,22 @@ def _let_go(
 def queue(session: Session, broadcast: Broadcast, found: Sequence[Receiver]) -> None:
     """Write one delivery for each receiver, count them, and note whom to wake after the commit."""
     texts = {(text.channel, text.language): text.id for text in broadcast.texts}
+    through = ways_out(session, {receiver.account_id for receiver in found})
+    said = {(receiver.account_id, receiver.address, receiver.language) for receiver in found}
     moves = Moves()
-    rows = []
+    rows: list[dict[str, Any]] = []
     positions: Counter[uuid.UUID] = Counter()
     for receiver in found:
         moves.add(broadcast.id, receiver.account_id, DeliveryState.QUEUED)
+        way = through.get(receiver.account_id, receiver.account_id)
         rows.append(
             {
                 "id": new_id(),
                 "broadcast_id": broadcast.id,
                 "mode": broadcast.mode,
                 "account_id": receiver.account_id,
+                # Never through one that says the same there by itself.
+                "through_id": receiver.account_id if (way, receiver.address, receiver.language) in said else way,
                 "person_id": receiver.person_id,
                 "address": receiver.address,
                 "language": receiver.language,
@@ -160,7 +167,7 @@ def queue(session: Session, broadcast: Broadcast, found: Sequence[Receiver]) -> 
         positions[receiver.account_id] += 1
     session.execute(insert(Delivery), rows)
     moves.write(session)
-    wake(session, broadcast.mode, {receiver.account_id for receiver in found})
+    wake(session, broadcast.mode, {row["through_id"] for row in rows})
 
 
 def stop(session: Session, actor: Actor, broadcast: Broadcast, reason: str, now: datetime) -> int:

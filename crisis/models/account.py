@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crisis.models.base import Base, new_id, utcnow, words
@@ -17,7 +17,10 @@ class Account(Base):
     """One account. `lease_*` is who drains it now; `free_at` is when its pace or a provider's limit lets it speak."""
 
     __tablename__ = "account"
-    __table_args__ = (UniqueConstraint("id", "mode"),)  # mode is part of the key deliveries point at
+    __table_args__ = (
+        UniqueConstraint("id", "mode"),  # mode is part of the key deliveries point at
+        ForeignKeyConstraint(["fallback_id", "mode"], ["account.id", "account.mode"]),
+    )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     key: Mapped[str] = mapped_column(String(40), unique=True)
     unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"))
@@ -31,6 +34,14 @@ class Account(Base):
     pause_told_at: Mapped[datetime | None]  # administrators know of this pause
     free_at: Mapped[datetime | None]
     busy_streak: Mapped[int] = mapped_column(default=0)  # Busy answers in a row; the pause grows with it
+    # Another account whose turn it is when this one cannot speak. See crisis/sending/fallback.py.
+    fallback_id: Mapped[uuid.UUID | None]
+    troubled_at: Mapped[datetime | None]  # since when its calls have come to nothing
+    well_at: Mapped[datetime | None]  # since when it could be used again, while the fallback speaks for it
+    over_at: Mapped[datetime | None]  # when the fallback last took over ...
+    back_at: Mapped[datetime | None]  # ... and until when; None: it still speaks
+    over_reason: Mapped[str] = mapped_column(String(500), default="")
+    over_by: Mapped[str] = mapped_column(String(80), default="")  # a person's name; empty: by itself
     lease_owner: Mapped[str | None] = mapped_column(String(80))
     lease_until: Mapped[datetime | None]
 

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crisis.models.base import Base, new_id, utcnow, words
+from crisis.models.base import CARRIED_OVER, Base, new_id, utcnow, words
 from crisis.states import DeliveryState, Mode, Outcome
+
+
+def _own_account(context: DefaultExecutionContext) -> Any:
+    return context.get_current_parameters()["account_id"]  # type: ignore[no-untyped-call]
 
 
 class Delivery(Base):
     """One broadcast to one destination. Its id and attempt number are our reference everywhere.
 
-    The two composite keys make a drill delivery on a live account impossible to store.
+    `account_id` is whose it is, for ever; `through_id` is the account it leaves through: the same one, or that one's
+    fallback. The composite keys make a drill delivery on or through a live account impossible to store.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
         ForeignKeyConstraint(["broadcast_id", "mode"], ["broadcast.id", "broadcast.mode"]),
         ForeignKeyConstraint(["account_id", "mode"], ["account.id", "account.mode"]),
+        ForeignKeyConstraint(["through_id", "mode"], ["account.id", "account.mode"]),
         UniqueConstraint("broadcast_id", "account_id", "address", "language", "round"),
         # What a drainer claims, in the order it claims it.
         Index(
             "ix_delivery_queue",
-            "account_id",
+            "through_id",
             "priority",
             "due_at",
             "id",
@@ -50,14 +58,15 @@ class Delivery(Base):
             sqlite_where=text("state IN ('failed', 'uncertain')"),
             postgresql_where=text("state IN ('failed', 'uncertain')"),
         ),
-        Index("ix_delivery_provider", "account_id", "provider_id"),
+        Index("ix_delivery_provider", "through_id", "provider_id"),
         Index("ix_delivery_follows", "follows_id"),
-        Index("ix_delivery_address", "account_id", "address"),  # which message does this reply answer?
+        Index("ix_delivery_address", "through_id", "address"),  # which message does this reply answer?
     )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     broadcast_id: Mapped[uuid.UUID]
     mode: Mapped[Mode] = mapped_column(words(Mode))
     account_id: Mapped[uuid.UUID]
+    through_id: Mapped[uuid.UUID] = mapped_column(default=_own_account, info={CARRIED_OVER: "account_id"})
     person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id", ondelete="SET NULL"))
     address: Mapped[str] = mapped_column(String(254))  # "wall" for a wall
     language: Mapped[str] = mapped_column(String(2))

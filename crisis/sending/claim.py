@@ -50,6 +50,7 @@ _NEEDED = (
     Delivery.id,
     Delivery.broadcast_id,
     Delivery.account_id,
+    Delivery.through_id,
     Delivery.person_id,
     Delivery.address,
     Delivery.language,
@@ -70,6 +71,7 @@ class Claimed:
     out: Outgoing
     delivery_id: uuid.UUID
     broadcast_id: uuid.UUID
+    account_id: uuid.UUID  # whose it is, also when another account speaks for it
     attempt: int
     looks: int
     first_attempt_at: datetime
@@ -109,13 +111,18 @@ def take_account(session: Session, account_id: uuid.UUID, owner: str, now: datet
 
 
 def leave_account(
-    session: Session, account_id: uuid.UUID, owner: str, free_at: datetime | None, busy_streak: int
+    session: Session,
+    account_id: uuid.UUID,
+    owner: str,
+    free_at: datetime | None,
+    busy_streak: int,
+    troubled: dict[str, Any] | None = None,
 ) -> None:
-    """Give the lease back and note when the account may speak next."""
+    """Give the lease back and note when the account may speak next, and whether its calls come to something."""
     session.execute(
         update(Account)
         .where(Account.id == account_id, Account.lease_owner == owner)
-        .values(lease_owner=None, lease_until=None, free_at=free_at, busy_streak=busy_streak)
+        .values(lease_owner=None, lease_until=None, free_at=free_at, busy_streak=busy_streak, **(troubled or {}))
     )
 
 
@@ -158,7 +165,7 @@ def claim(
     """Take up to `limit` due deliveries of the account, urgent first; they are `sending` from the commit on."""
     chosen = (
         select(Delivery.id)
-        .where(Delivery.account_id == account_id, *_may_leave(now))  # type: ignore[arg-type]
+        .where(Delivery.through_id == account_id, *_may_leave(now))  # type: ignore[arg-type]
         .order_by(Delivery.priority, Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True, of=Delivery)
@@ -179,9 +186,9 @@ def claim(
     ).all()
     deliveries = sorted(rows, key=lambda row: (row.priority, row.due_at, row.id.int))
     moves = Moves()
-    for broadcast_id, count in Counter(row.broadcast_id for row in deliveries).items():
-        moves.move(broadcast_id, account_id, DeliveryState.QUEUED, DeliveryState.SENDING, count)
-    willing = _suppress_unwilling(session, account_id, deliveries, moves, now)
+    for (broadcast_id, whose), count in Counter((row.broadcast_id, row.account_id) for row in deliveries).items():
+        moves.move(broadcast_id, whose, DeliveryState.QUEUED, DeliveryState.SENDING, count)
+    willing = _suppress_unwilling(session, deliveries, moves, now)
     moves.write(session)
     return _outgoing(session, willing, unsubscribe_url)
 
@@ -190,7 +197,7 @@ def claim_uncertain(session: Session, account_id: uuid.UUID, limit: int, now: da
     """Uncertain deliveries whose time to be found out has come. They stay uncertain; the look is counted."""
     chosen = (
         select(Delivery.id)
-        .where(Delivery.account_id == account_id, _UNCERTAIN, Delivery.due_at <= now)
+        .where(Delivery.through_id == account_id, _UNCERTAIN, Delivery.due_at <= now)
         .order_by(Delivery.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True, of=Delivery)
@@ -207,17 +214,19 @@ def claim_uncertain(session: Session, account_id: uuid.UUID, limit: int, now: da
 
 
 def _suppress_unwilling(
-    session: Session, account_id: uuid.UUID, deliveries: Sequence[Row[*tuple[Any, ...]]], moves: Moves, now: datetime
+    session: Session, deliveries: Sequence[Row[*tuple[Any, ...]]], moves: Moves, now: datetime
 ) -> list[Row[*tuple[Any, ...]]]:
-    """Take out those who have said stop since the broadcast was released."""
+    """Take out those who have said stop since the broadcast was released, to its account or the one that speaks for it."""
     addresses = [row.address for row in deliveries]
-    stopped = set(
-        session.scalars(
-            select(OptOut.address).where(
-                OptOut.account_id == account_id, OptOut.ended_at.is_(None), OptOut.address.in_(addresses)
+    asked = {row.account_id for row in deliveries} | {row.through_id for row in deliveries}
+    stopped = {
+        (row.account_id, row.address)
+        for row in session.execute(
+            select(OptOut.account_id, OptOut.address).where(
+                OptOut.account_id.in_(asked), OptOut.ended_at.is_(None), OptOut.address.in_(addresses)
             )
         )
-    )
+    }
     pairs = [(row.person_id, row.address) for row in deliveries if row.person_id]
     withdrawn = set(
         session.execute(
@@ -228,7 +237,12 @@ def _suppress_unwilling(
         if pairs
         else ()
     )
-    unwilling = {row.id for row in deliveries if row.address in stopped or (row.person_id, row.address) in withdrawn}
+    unwilling = {
+        row.id
+        for row in deliveries
+        if not stopped.isdisjoint({(row.account_id, row.address), (row.through_id, row.address)})
+        or (row.person_id, row.address) in withdrawn
+    }
     if not unwilling:
         return list(deliveries)
     session.execute(
@@ -289,23 +303,30 @@ def _outgoing(
             first_attempt_at=first,
             unsubscribe_url=unsubscribe_url(row.id) if unsubscribe_url else None,
         )
-        claimed.append(Claimed(out, row.id, row.broadcast_id, row.attempts, row.looks, first, row.priority))
+        claimed.append(
+            Claimed(out, row.id, row.broadcast_id, row.account_id, row.attempts, row.looks, first, row.priority)
+        )
     return claimed
 
 
 def _threads(session: Session, deliveries: Sequence[Row[*tuple[Any, ...]]]) -> dict[uuid.UUID, tuple[str, ...]]:
-    """For each delivery the provider ids of those before it in its thread, oldest first."""
-    earlier: dict[uuid.UUID, tuple[str | None, uuid.UUID | None]] = {}
+    """For each delivery the provider ids of those before it in its thread, oldest first.
+
+    Only what left through the same account: a provider's id means nothing to another provider.
+    """
+    earlier: dict[uuid.UUID, tuple[str | None, uuid.UUID | None, uuid.UUID]] = {}
     wanted = {row.follows_id for row in deliveries if row.follows_id}
     for _ in range(LONGEST_THREAD):
         if not wanted:
             break
         found = session.execute(
-            select(Delivery.id, Delivery.provider_id, Delivery.follows_id).where(Delivery.id.in_(wanted))
+            select(Delivery.id, Delivery.provider_id, Delivery.follows_id, Delivery.through_id).where(
+                Delivery.id.in_(wanted)
+            )
         )
         wanted = set()
-        for delivery_id, provider_id, follows_id in found:
-            earlier[delivery_id] = (provider_id, follows_id)
+        for delivery_id, provider_id, follows_id, through_id in found:
+            earlier[delivery_id] = (provider_id, follows_id, through_id)
             if follows_id and follows_id not in earlier:
                 wanted.add(follows_id)
     threads = {}
@@ -313,8 +334,8 @@ def _threads(session: Session, deliveries: Sequence[Row[*tuple[Any, ...]]]) -> d
         thread: list[str] = []
         step = row.follows_id
         while step in earlier and len(thread) < LONGEST_THREAD:
-            provider_id, step = earlier[step]
-            if provider_id:
+            provider_id, step, through_id = earlier[step]
+            if provider_id and through_id == row.through_id:
                 thread.insert(0, provider_id)
         if thread:
             threads[row.id] = tuple(thread)

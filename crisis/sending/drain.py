@@ -28,6 +28,7 @@ from crisis.sending.claim import (
     take_account,
 )
 from crisis.sending.desk import Desk, until_written
+from crisis.sending.fallback import condition
 from crisis.sending.finding import Finding
 from crisis.sending.notebook import BATCH, Notebook
 from crisis.sending.pace import Pace, usual_burst
@@ -277,9 +278,10 @@ class Drain:
     def _leave(self, account: Account) -> None:
         with self._desk.database.writing() as session:
             now = self._desk.now()
-            give_back(session, account, self._unspoken, now)
+            give_back(session, self._unspoken, now)
             if self._misconfigured is not None:
                 pause_misconfigured(session, account, self._misconfigured.say, now)
             ahead = self._pace.free_at - time.monotonic()
             free_at = now + timedelta(seconds=ahead) if ahead > -MEMORY_SECONDS else None
-            leave_account(session, account.id, self._desk.owner, free_at, self._patience.streak)
+            troubled = condition(troubled=self._patience.troubled, now=now)
+            leave_account(session, account.id, self._desk.owner, free_at, self._patience.streak, troubled)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     union_all,
 )
 from sqlalchemy.orm import Session
@@ -132,7 +133,7 @@ def _counted(session: Session, *which: ColumnElement[bool]) -> Mapping[tuple[uui
 def oldest_due(session: Session, now: datetime) -> Mapping[uuid.UUID, datetime]:
     """When the oldest queued delivery that should have left by now came due, by account; accounts without are absent."""
     # The queue's index is ordered by account, priority and time: one step into it for each pair gives its oldest.
-    pairs = (
+    own = (
         select(Tally.account_id, Broadcast.priority)
         .join(Broadcast, Broadcast.id == Tally.broadcast_id)
         .where(
@@ -140,13 +141,14 @@ def oldest_due(session: Session, now: datetime) -> Mapping[uuid.UUID, datetime]:
             Tally.state == DeliveryState.QUEUED,
             Tally.count > 0,
         )
-        .distinct()
-        .subquery()
     )
+    # The same may wait at its account's fallback.
+    lent = own.join(Account, Account.id == Tally.account_id).where(Account.fallback_id.is_not(None))
+    pairs = union(own, lent.with_only_columns(Account.fallback_id, Broadcast.priority)).subquery()
     steps = union_all(*(select(literal(step).label("step")) for step in order.STEPS)).subquery()
     oldest = (
         select(Delivery.due_at)
-        .where(Delivery.account_id == pairs.c.account_id, Delivery.priority == pairs.c.priority + steps.c.step, _QUEUED)
+        .where(Delivery.through_id == pairs.c.account_id, Delivery.priority == pairs.c.priority + steps.c.step, _QUEUED)
         .order_by(Delivery.due_at)
         .limit(1)
         .correlate(pairs, steps)
@@ -209,7 +211,7 @@ def recent(session: Session, now: datetime) -> Recent:
     to_call = case((first, seconds_between(Broadcast.leaves_at, Attempt.started_at)), else_=null())
     to_accepted = case((accepted, seconds_between(Broadcast.leaves_at, Attempt.ended_at)), else_=null())
     keys = (
-        Delivery.account_id,
+        Delivery.through_id,
         kind,
         Attempt.outcome,
         _bucket(to_call).label("call_bucket"),

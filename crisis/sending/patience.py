@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crisis.channels.base import Accepted, Busy, SendError, Uncertain, Unreachable
+from crisis.channels.base import Accepted, Busy, Misconfigured, SendError, Uncertain, Unreachable
 from crisis.sending.outcomes import growing_pause
 
 QUIET_STREAK = 5  # this many in a row without an answer: it is the provider, not the delivery
@@ -21,6 +21,12 @@ class Patience:
     streak: int = 0
     _held: bool = False
     _unanswered: int = 0
+    _answered: bool | None = None  # None: nobody was asked
+
+    @property
+    def troubled(self) -> bool | None:
+        """Have all calls come to nothing, or must the account be quiet? None when there were no calls."""
+        return None if self._answered is None else self._held or not self._answered
 
     @property
     def recovering(self) -> bool:
@@ -29,6 +35,7 @@ class Patience:
 
     def heed(self, result: Accepted | SendError) -> float | None:
         """Seconds the account must be quiet now; None to go on."""
+        self._answered = bool(self._answered) or not isinstance(result, Busy | Unreachable | Uncertain | Misconfigured)
         match result:
             case Busy():
                 return self._pause(result.retry_after)

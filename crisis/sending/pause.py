@@ -14,6 +14,13 @@ from crisis.models import Account
 from crisis.queues import wake
 from crisis.states import NotAllowed
 
+STOPPED_ITSELF = "stopped by itself: "  # and then the provider's words
+
+
+def stopped_itself(account: Account) -> bool:
+    """Is it paused because the provider refused it, and not by a person?"""
+    return (account.paused_reason or "").startswith(STOPPED_ITSELF)
+
 
 def pause(session: Session, actor: Actor, account: Account, reason: str) -> None:
     """Nothing more leaves from this account until it is resumed; what is queued stays queued."""
@@ -35,13 +42,14 @@ def resume(session: Session, actor: Actor, account: Account) -> None:
     """Let it speak again, at once."""
     account.paused_reason = account.paused_at = account.pause_told_at = account.free_at = None
     account.busy_streak = 0
+    account.troubled_at, account.well_at = None, datetime.now(UTC)
     wake(session, account.mode, [account.id])
     audit.record(session, actor, "account.resumed", f"account:{account.key}", unit_id=account.unit_id)
 
 
 def pause_misconfigured(session: Session, account: Account, say: str, now: datetime) -> None:
     """The provider refuses our keys or rights: pause once, with its words. The clock tells administrators."""
-    reason = f"stopped by itself: {say}"[:500]
+    reason = f"{STOPPED_ITSELF}{say}"[:500]
     paused = rows_changed(
         session,
         update(Account)

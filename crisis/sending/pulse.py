@@ -8,17 +8,19 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from crisis.channels.base import Health
 from crisis.models import Account, Heartbeat
+from crisis.sending.fallback import IS_OVER
 
 BEAT_SECONDS = 2.0
 FORGOTTEN = timedelta(days=1)
 CHECK_EVERY = timedelta(minutes=5)
 ENDS_SOON = timedelta(days=14)  # before credentials run out: time to find who may renew them
+CHECK_TROUBLED = timedelta(seconds=20)  # an account that its fallback speaks for: is it well again?
 
 
 def process_name(kind: str) -> str:
@@ -51,7 +53,12 @@ def due_for_check(session: Session, account_ids: list[uuid.UUID], now: datetime)
         select(Account.id).where(
             Account.id.in_(account_ids),
             # In the future: the clock was set back since.
-            or_(Account.checked_at.is_(None), Account.checked_at < now - CHECK_EVERY, Account.checked_at > now),
+            or_(
+                Account.checked_at.is_(None),
+                Account.checked_at < now - CHECK_EVERY,
+                and_(IS_OVER, Account.checked_at < now - CHECK_TROUBLED),
+                Account.checked_at > now,
+            ),
         )
     ).all()
     session.execute(update(Account).where(Account.id.in_(due)).values(checked_at=now))
@@ -61,6 +68,7 @@ def due_for_check(session: Session, account_ids: list[uuid.UUID], now: datetime)
 def note_health(session: Session, account_id: uuid.UUID, health: Health, now: datetime) -> None:
     """Write down what a look at the keys found. A look that failed knows nothing of their end, so the old one stays."""
     values: dict[str, object] = {"healthy": health.ok, "health": health.say[:500], "checked_at": now}
+    values["well_at"] = func.coalesce(Account.well_at, now) if health.ok else None
     if health.ok or health.expires_at is not None:
         values["expires_at"] = health.expires_at
     if budget := health.budget:

@@ -50,12 +50,12 @@ def _delivery(session: Session, account: Account, receipt: Receipt) -> Delivery 
         except ValueError:
             return None
         found = session.scalar(
-            select(Delivery).where(Delivery.id == delivery_id, Delivery.account_id == account.id).with_for_update()
+            select(Delivery).where(Delivery.id == delivery_id, Delivery.through_id == account.id).with_for_update()
         )
     if found is None:
         found = session.scalar(
             select(Delivery)
-            .where(Delivery.account_id == account.id, Delivery.provider_id == receipt.provider_id)
+            .where(Delivery.through_id == account.id, Delivery.provider_id == receipt.provider_id)
             .with_for_update()
         )
     return found
@@ -83,7 +83,7 @@ def _store(session: Session, account: Account, receipt: Receipt, delivery: Deliv
 
 def _move(session: Session, delivery: Delivery, receipt: Receipt, moves: Moves, now: datetime) -> bool:
     if receipt.opted_out:
-        opt_out(session, delivery.account_id, delivery.address, "provider", now)
+        opt_out(session, delivery.through_id, delivery.address, "provider", now)
     new = _MEANS.get(receipt.means)
     if new is None:
         return False

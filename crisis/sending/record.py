@@ -56,7 +56,7 @@ def record(session: Session, account: Account, ended: Sequence[Ended]) -> None:
         if not _news(there, item):
             continue
         change = _change(item) | barred.get(there.id, {})
-        moves.move(item.claimed.broadcast_id, account.id, there.state, change["new_state"])
+        moves.move(item.claimed.broadcast_id, item.claimed.account_id, there.state, change["new_state"])
         changes.append(change)
         if item.next.opted_out:
             opt_out(session, account.id, item.claimed.out.address, "provider", item.ended_at)
@@ -105,7 +105,7 @@ def _barred(session: Session, again: Sequence[Ended]) -> dict[uuid.UUID, dict[st
     return found
 
 
-def give_back(session: Session, account: Account, unspoken: Sequence[Claimed], now: datetime) -> None:
+def give_back(session: Session, unspoken: Sequence[Claimed], now: datetime) -> None:
     """Queue again what was claimed and never said, as if it had not been claimed.
 
     Only this very attempt: after a long stop of this process somebody else may have claimed it again and be speaking.
@@ -122,7 +122,7 @@ def give_back(session: Session, account: Account, unspoken: Sequence[Claimed], n
                 .execution_options(synchronize_session=False)
             ).all()
             if moved:
-                moves.move(item.broadcast_id, account.id, state, DeliveryState.QUEUED)
+                moves.move(item.broadcast_id, item.account_id, state, DeliveryState.QUEUED)
                 break
     moves.write(session)
 

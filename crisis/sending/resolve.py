@@ -50,7 +50,7 @@ def _decide(session: Session, actor: Actor, delivery: Delivery, new: DeliverySta
     moves.move(delivery.broadcast_id, delivery.account_id, DeliveryState.UNCERTAIN, new)
     moves.write(session)
     if new is DeliveryState.QUEUED:
-        wake(session, broadcast.mode, [delivery.account_id])
+        wake(session, broadcast.mode, [delivery.through_id])
     audit.record(session, actor, act, f"delivery:{delivery.id}", unit_id=broadcast.unit_id)
 
 

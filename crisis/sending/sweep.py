@@ -108,7 +108,7 @@ def idle_with_work(
 ) -> list[uuid.UUID]:
     """Accounts of `mode` that have something due since `overdue`, may speak, and that nobody is draining."""
     # Two questions, each over its own index; asked as one, all deliveries would be walked through.
-    mine, asked = Delivery.account_id == Account.id, due(now - overdue)
+    mine, asked = Delivery.through_id == Account.id, due(now - overdue)
     queued = exists().where(mine, literal_column("delivery.state") == literal_column("'queued'"), asked)
     uncertain = exists().where(
         mine, literal_column("delivery.state") == literal_column("'uncertain'"), UNFINISHED, asked

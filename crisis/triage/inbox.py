@@ -51,12 +51,12 @@ def receive(session: Session, account: Account, inbounds: Sequence[Inbound], now
     new = 0
     insert = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     for inbound in inbounds:
-        answers = session.scalar(
-            select(Delivery.id)
-            .where(Delivery.account_id == account.id, Delivery.address == inbound.author)
+        answers = session.execute(
+            select(Delivery.id, Delivery.account_id)
+            .where(Delivery.through_id == account.id, Delivery.address == inbound.author)
             .order_by(Delivery.id.desc())
             .limit(1)
-        )
+        ).first()
         stored = rows_changed(
             session,
             insert.insert(InboundRow)
@@ -72,7 +72,7 @@ def receive(session: Session, account: Account, inbounds: Sequence[Inbound], now
                 text=inbound.text[:LONGEST],
                 at=inbound.at,
                 consent=inbound.consent,
-                delivery_id=answers,
+                delivery_id=answers.id if answers else None,
                 raw={},
             )
             .on_conflict_do_nothing(),
@@ -81,7 +81,9 @@ def receive(session: Session, account: Account, inbounds: Sequence[Inbound], now
             continue  # said again by the provider: an old STOP must not undo a later START
         new += 1
         if inbound.consent == "stop":
-            opt_out(session, account.id, inbound.author, "stop", now)
+            # They answer whoever spoke; what they want no more is the account it spoke for, too.
+            for whom in {account.id, answers.account_id if answers else account.id}:
+                opt_out(session, whom, inbound.author, "stop", now)
         elif inbound.consent == "start":
             opt_in(session, account.id, inbound.author, now)
     return new

@@ -95,7 +95,7 @@ class TestThoughtDead:
 
         def come_back(_out: object) -> None:
             with here.database.writing() as session:
-                give_back(session, session.get_one(Account, here.account_id), [mine], here.clock())
+                give_back(session, [mine], here.clock())
             during.update(here.states())
 
         finder.during = come_back
@@ -111,7 +111,7 @@ class TestThoughtDead:
         mine = taken(here)
         thought_lost(here)
         with here.database.writing() as session:
-            give_back(session, session.get_one(Account, here.account_id), mine, here.clock())
+            give_back(session, mine, here.clock())
         assert here.states() == {DeliveryState.QUEUED: 2} == here.counted()
         provider = Provider()
         here.drain(provider)
@@ -306,7 +306,7 @@ class TestStopped:
 
         here.write(stop)
         with here.database.writing() as session:
-            give_back(session, session.get_one(Account, here.account_id), mine, here.clock())
+            give_back(session, mine, here.clock())
         assert here.write(lambda session: sweep.left_behind(session, here.clock())) == 3
         assert here.states() == {DeliveryState.CANCELLED: 3} == here.counted()
 

@@ -425,6 +425,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_hand_over_inbound_id"), ["inbound_id"], unique=False)
 
     with op.batch_alter_table("account", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("fallback_id", sa.Uuid(), nullable=True))
+        batch_op.add_column(sa.Column("troubled_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("well_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("over_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("back_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("over_reason", sa.String(length=500), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("over_by", sa.String(length=80), server_default="", nullable=False))
         batch_op.add_column(sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("expiry_told", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("budget_used", sa.Integer(), nullable=True))
@@ -432,17 +439,36 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("budget_what", sa.String(length=40), server_default="", nullable=False))
         batch_op.add_column(sa.Column("budget_until", sa.DateTime(timezone=True), nullable=True))
         batch_op.alter_column("cursor", existing_type=sa.VARCHAR(length=200), type_=sa.Text(), existing_nullable=True)
+        batch_op.create_foreign_key(
+            batch_op.f("fk_account_fallback_id_mode"), "account", ["fallback_id", "mode"], ["id", "mode"]
+        )
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("through_id", sa.Uuid(), nullable=True))
         batch_op.add_column(sa.Column("round", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("ask_id", sa.Uuid(), nullable=True))
         batch_op.drop_constraint(batch_op.f("uq_delivery_broadcast_id_account_id_address_language"), type_="unique")
+        batch_op.drop_index(batch_op.f("ix_delivery_address"))
+        batch_op.create_index("ix_delivery_address", ["through_id", "address"], unique=False)
+        batch_op.drop_index(batch_op.f("ix_delivery_provider"))
+        batch_op.create_index("ix_delivery_provider", ["through_id", "provider_id"], unique=False)
+        batch_op.drop_index(batch_op.f("ix_delivery_queue"), sqlite_where=sa.text("state = 'queued'"))
+        batch_op.create_index(
+            "ix_delivery_queue",
+            ["through_id", "priority", "due_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'queued'"),
+            postgresql_where=sa.text("state = 'queued'"),
+        )
         batch_op.create_index(batch_op.f("ix_delivery_ask_id"), ["ask_id"], unique=False)
         batch_op.create_unique_constraint(
             batch_op.f("uq_delivery_broadcast_id_account_id_address_language_round"),
             ["broadcast_id", "account_id", "address", "language", "round"],
         )
         batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
+        batch_op.create_foreign_key(
+            batch_op.f("fk_delivery_through_id_mode"), "account", ["through_id", "mode"], ["id", "mode"]
+        )
 
     with op.batch_alter_table("destination", schema=None) as batch_op:
         batch_op.add_column(sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
@@ -557,22 +583,26 @@ def upgrade() -> None:
             postgresql_where=sa.text("understood_at IS NULL"),
         )
         batch_op.create_index("ix_inbound_settled", ["unit_id", "state", "settled_at"], unique=False)
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))
         batch_op.add_column(sa.Column("quiet_from", sa.String(length=5), nullable=True))
         batch_op.add_column(sa.Column("quiet_to", sa.String(length=5), nullable=True))
         batch_op.add_column(sa.Column("pin", sa.String(length=200), nullable=True))
+
+    op.execute("UPDATE delivery SET through_id = (account_id)")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.alter_column("through_id", existing_type=sa.Uuid(), nullable=False)
 
     op.execute(
         "UPDATE inbound SET unit_id = (SELECT account.unit_id FROM account WHERE account.id = inbound.account_id)"
