@@ -12,6 +12,8 @@ from crisis.console.wording import told
 ACTS: Mapping[str, str] = {
     "account.paused": N_("paused an account"),
     "account.resumed": N_("resumed an account"),
+    "account.switched_back": N_("let an account speak for itself again"),
+    "account.switched_over": N_("let the fallback speak for an account"),
     "broadcast.approved": N_("approved a broadcast"),
     "broadcast.discarded": N_("threw a draft away"),
     "broadcast.drafted": N_("began a draft"),
@@ -65,6 +67,7 @@ DETAILS: Mapping[str, str] = {
     "destinations": N_("destinations"),
     "digest": N_("fingerprint"),
     "everywhere": N_("everywhere"),
+    "fallback": N_("fallback"),
     "host": N_("computer"),
     "key": N_("key"),
     "login": N_("login"),

@@ -122,6 +122,10 @@ KEPT: tuple[str, ...] = (
     N_("template %(language)s: Twilio has it as language %(other)s"),
     # accounts
     N_("stopped by itself: %(why)s"),
+    N_("it has not got through for %(minutes)d minutes"),
+    N_("the fallback has stopped"),
+    N_("it can send again"),
+    N_("the settings name another fallback"),
 )
 
 # Single words that are facts in sentences, as the domain writes them.

@@ -14,12 +14,10 @@ from crisis.models import Account
 from crisis.queues import wake
 from crisis.states import NotAllowed
 
-STOPPED_ITSELF = "stopped by itself: "  # and then the provider's words
-
 
 def stopped_itself(account: Account) -> bool:
     """Is it paused because the provider refused it, and not by a person?"""
-    return (account.paused_reason or "").startswith(STOPPED_ITSELF)
+    return (account.paused_reason or "").startswith("stopped by itself: ")
 
 
 def pause(session: Session, actor: Actor, account: Account, reason: str) -> None:
@@ -49,7 +47,7 @@ def resume(session: Session, actor: Actor, account: Account) -> None:
 
 def pause_misconfigured(session: Session, account: Account, say: str, now: datetime) -> None:
     """The provider refuses our keys or rights: pause once, with its words. The clock tells administrators."""
-    reason = f"{STOPPED_ITSELF}{say}"[:500]
+    reason = f"stopped by itself: {say}"[:500]
     paused = rows_changed(
         session,
         update(Account)
