@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels import email, linkedin, mastodon, page, sms, whatsapp, x
+from crisis.channels import bluesky, email, linkedin, mastodon, page, sms, whatsapp, x
 from crisis.channels.base import Facts
 from crisis.channels.opening import Kind, Opening
 
@@ -21,6 +21,7 @@ KINDS: Mapping[str, Kind] = {
     "whatsapp": Kind(whatsapp.FACTS, whatsapp.Options, whatsapp.WhatsApp),
     "email": Kind(email.FACTS, email.Options, email.Email),
     "mastodon": Kind(mastodon.FACTS, mastodon.Options, mastodon.Mastodon),
+    "bluesky": Kind(bluesky.FACTS, bluesky.Options, bluesky.Bluesky),
     "page": Kind(page.FACTS, page.Options, page.Page),
     "linkedin": Kind(linkedin.FACTS, linkedin.Options, linkedin.LinkedIn),
 }

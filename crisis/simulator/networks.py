@@ -1,5 +1,6 @@
 """The pretend networks there are, one line each, besides X, SMS and e-mail, which have folders and accounts of their own."""
 
+from crisis.simulator.bluesky import Bluesky
 from crisis.simulator.linkedin.network import LinkedInNetwork
 from crisis.simulator.mastodon import Mastodon
 from crisis.simulator.network import Network
@@ -7,4 +8,5 @@ from crisis.simulator.network import Network
 NETWORKS: dict[str, type[Network]] = {
     "linkedin": LinkedInNetwork,
     "mastodon": Mastodon,
+    "bluesky": Bluesky,
 }
