@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels import bluesky, email, linkedin, mastodon, page, sms, whatsapp, x
+from crisis.channels import bluesky, email, linkedin, mastodon, page, sms, whatsapp, x, youtube
 from crisis.channels.base import Facts
 from crisis.channels.opening import Kind, Opening
 
@@ -24,6 +24,7 @@ KINDS: Mapping[str, Kind] = {
     "bluesky": Kind(bluesky.FACTS, bluesky.Options, bluesky.Bluesky),
     "page": Kind(page.FACTS, page.Options, page.Page),
     "linkedin": Kind(linkedin.FACTS, linkedin.Options, linkedin.LinkedIn),
+    "youtube": Kind(youtube.FACTS, youtube.Options, youtube.YouTube),
 }
 FACTS: Mapping[str, Facts] = {name: kind.facts for name, kind in KINDS.items()}
 OPTIONS: dict[str, type[BaseModel]] = {name: kind.options for name, kind in KINDS.items()}

@@ -4,8 +4,10 @@ from crisis.simulator.bluesky import Bluesky
 from crisis.simulator.linkedin.network import LinkedInNetwork
 from crisis.simulator.mastodon import Mastodon
 from crisis.simulator.network import Network
+from crisis.simulator.youtube.network import YouTubeNetwork
 
 NETWORKS: dict[str, type[Network]] = {
+    "youtube": YouTubeNetwork,
     "linkedin": LinkedInNetwork,
     "mastodon": Mastodon,
     "bluesky": Bluesky,
