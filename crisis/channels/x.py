@@ -7,13 +7,14 @@ because tweepy has a fixed host, passes no timeout and can sleep on a limit. twe
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import requests
 import tweepy
@@ -29,11 +30,14 @@ from crisis.channels.base import (
     Polled,
     Rejected,
     SendError,
+    Shown,
     Uncertain,
 )
 from crisis.channels.counting import x_size
 from crisis.channels.errors import accepted_body, answer, as_promised, transport
 from crisis.channels.opening import Opening
+from crisis.channels.x_listening import Conversations, Reads, cursors, id_at, inbound, query
+from crisis.channels.x_media import MEDIA, upload
 from crisis.channels.x_words import as_written, comparable, refusal
 from crisis.settings import Frozen, SecretRef
 
@@ -49,7 +53,14 @@ FACTS = Facts(
     pace=100 / (15 * 60),  # X API docs, rate limits: 100 posts per user in 15 minutes
     concurrency=1,
     measure=x_size,
+    media=MEDIA,
+    # No edits: X offers them to paying accounts only, for half an hour or an hour by its own two pages, and under a new
+    # id each time (X API docs, edit posts). A correction is a reply, or the post is deleted.
+    deletes=True,
+    deletes_per=(50, timedelta(minutes=15)),  # X API docs, rate limits
 )
+FEWEST = 10  # results a search gives at least; with less left of the day's reads nothing is read
+log = logging.getLogger(__name__)
 LITERAL_HOST = "https://api.twitter.com"  # written into tweepy.Client.request
 T = TypeVar("T")
 
@@ -74,6 +85,10 @@ class Options(Frozen):
     connect_seconds: float = Field(default=5, gt=0, le=60, description="longest wait for a connection")
     read_seconds: float = Field(default=15, gt=0, le=120, description="longest wait for an answer")
     poll_seconds: float = Field(default=60, ge=5, le=3600, description="between looks for mentions; X bills each read")
+    hashtags: tuple[Annotated[str, Field(pattern=r"^\w{1,100}$")], ...] = Field(
+        default=(), max_length=20, description="watched, without #"
+    )
+    reads_per_day: int = Field(default=5000, ge=100, le=1_000_000, description="posts read a day at most")
 
 
 class X:
@@ -95,6 +110,10 @@ class X:
         self._client.session = _Session(options.base_url, options.connect_seconds, options.read_seconds)
         self._thread = ThreadPoolExecutor(max_workers=FACTS.concurrency, thread_name_prefix=f"x-{opening.key}")
         self._own_id = ""
+        self._hashtags = options.hashtags
+        self._notes = opening.notes
+        self._reads = Reads(opening.notes, options.reads_per_day)
+        self._conversations = Conversations(opening.notes)
 
     async def send(self, out: Outgoing) -> Accepted:
         """Post once; an answer hangs under what it answers, a follow-up under the post it follows.
@@ -105,14 +124,15 @@ class X:
         to a person makes no sense on its own and is `Rejected` with code "reply_refused"; it does not become
         `Misconfigured`, because one person we may not answer must not pause the whole account.
         """
+        media = await self._run(upload, self._call, self._notes, out) if out.media else ()
         try:
-            return await self._post(out, out.reply_to)
+            return await self._post(out, out.reply_to, media)
         except Misconfigured as error:
             if not (out.reply_to and error.code == "forbidden"):
                 raise
             if out.phase not in FOLLOW_UPS:
                 raise Rejected(error.say, code="reply_refused") from None
-        return replace(await self._post(out, None), calls=2)
+        return replace(await self._post(out, None, media), calls=2)
 
     async def find(self, out: Outgoing) -> Accepted | None:
         """Look for `out` among our own posts since its first attempt."""
@@ -127,15 +147,28 @@ class X:
         """Whose keys these are. X tells only on posting whether the app may write (X API docs, apps)."""
         try:
             me = await self._run(self._me)
+            budget = await self._run(self._reads.budget)
         except SendError as error:
             return Health(ok=False, say=error.say)
         handle = str(me.get("username", ""))
         if handle.lower() != self._handle.lower():
             return Health(ok=False, say=f"these keys belong to @{handle}, not to @{self._handle}")
-        return Health(ok=True, say=f"signed in as @{handle}", details={"id": str(me["id"])})
+        return Health(ok=True, say=f"signed in as @{handle}", budget=budget, details={"id": str(me["id"])})
+
+    async def shown(self, since: datetime) -> Sequence[Shown]:
+        """Our own wall since then, newest first, answers to people among it."""
+        return await self._run(self._shown, since)
+
+    async def hide(self, provider_id: str) -> None:
+        """Hide a reply in a conversation we began; X refuses any other."""
+        await self._run(_ask, self._client.hide_reply, provider_id)
 
     async def poll(self, cursor: str | None) -> Polled:
-        """Posts that mention us since the post `cursor`, oldest first; the first poll only learns where to start."""
+        """What names us, uses a watched hashtag or stands in a conversation we began, since `cursor`, oldest first.
+
+        The first poll only learns where to start. When the day's reads are used up nothing is read and nothing is lost:
+        the cursor stays, and X keeps seven days of search and 800 mentions.
+        """
         return await self._run(self._poll, cursor)
 
     async def close(self) -> None:
@@ -145,21 +178,48 @@ class X:
     async def _run(self, call: Callable[..., T], *given: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *given))
 
-    async def _post(self, out: Outgoing, reply_to: str | None) -> Accepted:
+    async def _post(self, out: Outgoing, reply_to: str | None, media: Sequence[str]) -> Accepted:
         """A refused duplicate is ours only if it was posted since our first attempt: an equal text of hours ago is an
         old message, and to call the new one accepted would be untrue.
         """
         try:
-            return await self._run(self._create, out.text, reply_to)
+            return await self._run(self._create, out.text, reply_to, media)
         except Rejected as error:
             found = await self.find(out) if error.code == "duplicate" and out.first_attempt_at else None
             if found is None:
                 raise
             return found
 
-    def _create(self, text: str, reply_to: str | None) -> Accepted:
-        made = _ask(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to)
-        return replace(self._accepted(made.data), wait=self._client.session.wait)
+    def _create(self, text: str, reply_to: str | None, media: Sequence[str]) -> Accepted:
+        made = _ask(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to, media_ids=media or None)
+        accepted = replace(self._accepted(made.data), wait=self._client.session.wait)
+        if reply_to is None:
+            self._remember(accepted.provider_id)
+        return accepted
+
+    def _remember(self, post_id: str) -> None:
+        """So that answers to it are found. It has been posted: nothing that fails here may undo that."""
+        try:
+            self._conversations.add(post_id)
+        except Exception:
+            log.exception("the conversation could not be remembered")
+
+    def _call(self, method: str, path: str, **given: Any) -> Mapping[str, Any]:
+        """A call that tweepy does not know, signed by tweepy's own keys (RFC 5849: no multipart body is signed)."""
+        with as_promised():
+            client = self._client
+            keys = (client.consumer_key, client.consumer_secret, client.access_token, client.access_token_secret)
+            auth = tweepy.OAuth1UserHandler(*keys).apply_auth()
+            response = client.session.request(method, LITERAL_HOST + path, auth=auth, **given)
+            told = response.json() if response.content else {}
+        return told if isinstance(told, dict) else {}
+
+    def _shown(self, since: datetime) -> list[Shown]:
+        return [
+            Shown(str(post.id), as_written(post.data), post.created_at, self._accepted(post.data).url)
+            for page in self._own_posts(since)
+            for post in page
+        ]
 
     def _delete(self, provider_id: str) -> None:
         try:
@@ -172,6 +232,14 @@ class X:
         assert out.first_attempt_at is not None  # noqa: S101 - find() holds it
         since = out.first_attempt_at - CLOCK_DOUBT
         wanted = comparable(out.text)
+        for page in self._own_posts(since):
+            for post in page:
+                if post.created_at >= since and comparable(as_written(post.data)) == wanted:
+                    return self._accepted(post.data)
+        return None
+
+    def _own_posts(self, since: datetime) -> Iterator[Sequence[Any]]:
+        """Our posts since then, page by page, newest first. Raises `Uncertain` when there are too many to look through."""
         self._own_id = self._own_id or str(self._me()["id"])
         token: str | None = None
         for _ in range(MOST_PAGES):
@@ -183,33 +251,56 @@ class X:
                 tweet_fields=["created_at", "entities"],
                 pagination_token=token,
             )
-            for post in page.data or ():
-                if post.created_at >= since and comparable(as_written(post.data)) == wanted:
-                    return self._accepted(post.data)
+            with as_promised():
+                posts = list(page.data or ())
+                self._reads.add(len(posts))
+            yield posts
             if not (token := page.meta.get("next_token")):
-                return None
+                return
         raise Uncertain(f"more than {MOST_PAGES * 100} posts since the first attempt; look on the wall")
 
     def _poll(self, cursor: str | None) -> Polled:
+        at = cursors(cursor)
         self._own_id = self._own_id or str(self._me()["id"])
-        found: list[Inbound] = []
-        newest, token = cursor, None
+        found: dict[str, Inbound] = {}
+        at["mentions"] = self._read(partial(self._client.get_users_mentions, self._own_id), at, "mentions", found)
+        if asked := query(self._handle, self._hashtags, self._conversations.known()):
+            try:
+                search = partial(self._client.search_recent_tweets, asked)
+                at["search"] = self._read(search, at, "search", found)
+            except Rejected as error:  # among others a cursor older than what X searches: start from now
+                log.warning("the search was refused: %s", error.say)
+                at.pop("search", None)
+        return Polled(json.dumps(at), inbounds=sorted(found.values(), key=lambda one: int(one.provider_id)))
+
+    def _read(self, call: Callable[..., Any], at: Mapping[str, str], way: str, found: dict[str, Inbound]) -> str:
+        """Everything newer than the cursor of this way, into `found`; the new cursor."""
+        since, token = at.get(way), None
+        newest = since or id_at(datetime.now(UTC) - CLOCK_DOUBT)
         for _ in range(MOST_PAGES):
+            if (left := self._reads.left()) < FEWEST:
+                return since or newest  # what was not read to its end is read again when there is room
             page = _ask(
-                self._client.get_users_mentions,
-                self._own_id,
-                since_id=cursor,  # the same for every page; X names the newest on the first (X API docs, pagination)
-                max_results=100,
-                tweet_fields=["created_at", "lang", "referenced_tweets"],
+                call,
+                since_id=since,  # the same for every page; X names the newest on the first (X API docs, pagination)
+                max_results=min(100, left) if since else FEWEST,
+                tweet_fields=["author_id", "created_at", "lang", "referenced_tweets", "conversation_id", "entities"],
+                user_fields=["name", "username"],
                 expansions=["author_id"],
-                pagination_token=token,
+                **{"pagination_token" if way == "mentions" else "next_token": token},
             )
-            names = {str(user.id): str(user.username) for user in (page.includes or {}).get("users", ())}
-            newest = max(filter(None, (newest, page.meta.get("newest_id"))), key=int, default=None)
-            found.extend(_inbound(post.data, names) for post in page.data or ())
-            if cursor is None or not (token := page.meta.get("next_token")):
+            with as_promised():
+                self._reads.add(len(page.data or ()))
+                users = {str(user.id): user.data for user in (page.includes or {}).get("users", ())}
+                newest = max(newest, str(page.meta.get("newest_id") or "0"), key=int)
+                if since is None:
+                    break
+                for post in page.data or ():
+                    kind = "mention" if way == "mentions" else "hashtag"
+                    found.setdefault(str(post.id), inbound(post.data, users, found=kind))
+            if not (token := page.meta.get("next_token")):
                 break
-        return Polled(newest or "1", inbounds=found[::-1] if cursor else ())
+        return newest
 
     def _me(self) -> Mapping[str, Any]:
         me = _ask(self._client.get_me).data
@@ -256,18 +347,3 @@ def _ask(call: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """One call of tweepy as the account itself."""
     with as_promised():
         return call(*given, **named, user_auth=True)
-
-
-def _inbound(post: Mapping[str, Any], names: Mapping[str, str]) -> Inbound:
-    """A mention as X gives it (X API docs, post object)."""
-    author = names.get(str(post.get("author_id")), str(post.get("author_id", "")))
-    answers = next((one["id"] for one in post.get("referenced_tweets") or () if one.get("type") == "replied_to"), None)
-    return Inbound(
-        provider_id=str(post["id"]),
-        author=author,
-        text=as_written(post),
-        at=datetime.fromisoformat(str(post["created_at"])),
-        language=post.get("lang"),
-        in_reply_to=str(answers) if answers else None,
-        url=f"https://x.com/{author}/status/{post['id']}",
-    )

@@ -16,6 +16,7 @@ from crisis.channels.x_words import as_written
 
 LONGEST_QUERY = 512  # characters (X API docs, search operators; self-serve)
 MOST_CONVERSATIONS = 10
+_FIRST_MOMENT = 1_288_834_974_657  # milliseconds; where X's ids begin to count
 SEARCHABLE = timedelta(days=7)  # recent search looks no further back
 
 
@@ -95,6 +96,11 @@ def cursors(cursor: str | None) -> dict[str, str]:
         return {}
     told = json.loads(cursor)
     return {"mentions": str(told)} if isinstance(told, int) else {name: str(value) for name, value in told.items()}
+
+
+def id_at(moment: datetime) -> str:
+    """The least id a post of that moment can have: ids begin with the time (X API docs, post ids)."""
+    return str((int(moment.timestamp() * 1000) - _FIRST_MOMENT) << 22)
 
 
 def _today() -> str:

@@ -6,12 +6,15 @@ Pure functions; what is not named here is passed on as it came.
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from crisis.channels.base import Misconfigured, Rejected, SendError
 from crisis.channels.errors import Answer
+
+_OWN_MEDIA = re.compile(r"^https://(x|twitter)\.com/\w+/status/\d+/(photo|video)/\d+$")
 
 
 def refusal(given: Answer) -> SendError | None:
@@ -30,6 +33,9 @@ def as_written(post: Mapping[str, Any]) -> str:
     """The text as it was sent: X shortens links to t.co and escapes & < > (X API docs, post object)."""
     text = str(post.get("text", ""))
     for link in (post.get("entities") or {}).get("urls") or ():
+        if _OWN_MEDIA.search(str(link.get("expanded_url"))):  # X adds one for pictures, which nobody wrote
+            text = text.replace(str(link.get("url")), "").rstrip()
+            continue
         text = text.replace(str(link.get("url")), str(link.get("expanded_url") or link.get("url")))
     return html.unescape(text)
 

@@ -57,6 +57,7 @@ class Internet:
         """Forget everything that happened; the accounts and the addresses stay."""
         self.faults.clear()
         self.x.limits.clear()
+        self.x.media.clear()
         for memory in (self.ledger, self.wall, self.carrier, self.mailboxes):
             memory.clear()
         for network in self.networks.values():
@@ -108,4 +109,6 @@ def _post(post: Post) -> dict[str, Any]:
         "reply_to": post.reply_to,
         "conversation_id": post.conversation_id,
         "deleted": post.deleted,
+        "hidden": post.hidden,
+        "pictures": [{"film": one.film, "alt": one.alt, "size": one.size} for one in post.pictures],
     }

@@ -119,7 +119,7 @@ def test_another_accounts_post_cannot_be_deleted(
         ({"text": "a", "reply": {"in_reply_to_tweet_id": "12"}}, 403, "deleted or not visible"),
         ({"text": "a", "quote_tweet_id": "12"}, 403, "deleted or not visible"),
         ({"text": "a", "reply_settings": "nobody"}, 400, "reply_settings"),
-        ({"text": "a", "media": {"media_ids": ["1"]}}, 400, "does not play media"),
+        ({"text": "a", "media": {"media_ids": ["1"]}}, 400, "media ids are invalid"),
         (["text"], 400, "not a JSON object"),
     ],
 )

@@ -6,6 +6,8 @@ Each call goes the same way: who signed it, is the window used up, is a fault sw
 import json
 import re
 from collections.abc import Callable
+from email import message_from_bytes
+from email.policy import HTTP
 from functools import partial
 from typing import Any
 
@@ -16,8 +18,9 @@ from crisis.simulator.accounts import XAccount
 from crisis.simulator.faults import HTTP_KINDS, Faults
 from crisis.simulator.ledger import Ledger
 from crisis.simulator.x import request as contract
-from crisis.simulator.x import views, weights
+from crisis.simulator.x import search, views, weights
 from crisis.simulator.x.limits import Limits
+from crisis.simulator.x.media import Media
 from crisis.simulator.x.problems import DUPLICATE, INVALID, NOT_FOUND, Dialect, Refusal, json_answer, too_many
 from crisis.simulator.x.signature import Keyring, NotSigned, Signed
 from crisis.simulator.x.wall import Author, Wall
@@ -37,6 +40,7 @@ class XApi:
         self._faults = faults
         self._ledger = ledger
         self.limits = Limits()
+        self.media = Media()
 
     def routes(self) -> list[web.RouteDef]:
         """The addresses served."""
@@ -47,6 +51,14 @@ class XApi:
             ("GET", "/2/users/me", "me", self._me),
             ("GET", "/2/users/{id}/tweets", "timeline", self._timeline),
             ("GET", "/2/users/{id}/mentions", "mentions", self._mentions),
+            ("GET", "/2/tweets/search/recent", "search", self._search),
+            ("PUT", "/2/tweets/{id}/hidden", "hide", self._hide),
+            ("POST", "/2/media/upload", "media", self._media),
+            ("GET", "/2/media/upload", "media", self._media),
+            ("POST", "/2/media/upload/initialize", "media", self._media),
+            ("POST", "/2/media/upload/{id}/append", "media", self._media),
+            ("POST", "/2/media/upload/{id}/finalize", "media", self._media),
+            ("POST", "/2/media/metadata", "media", self._media),
         )
         # Also without /x, for a client whose address may hold no path.
         return [
@@ -80,7 +92,7 @@ class XApi:
             self._ledger.refuse("x", endpoint, 429, "the window of fifteen minutes is used up", account.name)
             return json_answer(429, too_many(), window.headers)
         dialect = Dialect(window)
-        write = endpoint in ("post", "delete")
+        write = endpoint in ("post", "delete", "hide") or (endpoint == "media" and request.method == "POST")
         fault = self._faults.pick("x", HTTP_KINDS, account.handle, write=write)
         if fault:
             self._ledger.trouble(f"x {endpoint} @{account.handle}: {fault.kind}")
@@ -98,12 +110,7 @@ class XApi:
         return await trouble.answer(request, fault, dialect, accept)
 
     def _create(self, request: web.Request, raw: bytes, author: Author) -> tuple[int, dict[str, Any]]:
-        if request.content_type != "application/json":
-            raise Refusal(400, "The body must be application/json.", type=INVALID)
-        try:
-            body = json.loads(raw)
-        except ValueError as error:
-            raise Refusal(400, "The body is not valid JSON.", type=INVALID) from error
+        body = _json(request, raw)
         if wrong := contract.complaints(body):
             errors = [{"parameters": {}, "message": complaint} for complaint in wrong]
             raise Refusal(
@@ -112,7 +119,7 @@ class XApi:
                 type=INVALID,
                 errors=errors,
             )
-        for missing in ("media", "poll", "edit_options", "geo", "community_id"):
+        for missing in ("poll", "edit_options", "geo", "community_id"):
             if missing in body:
                 raise Refusal(400, f"This simulator does not play {missing}.", type=INVALID)
         text = body.get("text", "")
@@ -125,7 +132,8 @@ class XApi:
             raise Refusal(403, "You attempted to quote a Tweet that is deleted or not visible to you.")
         if self._wall.is_repeat(author, text):
             raise Refusal(403, DUPLICATE)
-        post = self._wall.add(author, text, reply, quoted)
+        pictures = self.media.taken(author.user_id, body.get("media", {}).get("media_ids", []))
+        post = self._wall.add(author, text, reply, quoted, pictures)
         return 201, {"data": {"id": post.id, "text": post.shown, "edit_history_tweet_ids": [post.id]}}
 
     def _check_text(self, text: str) -> None:
@@ -185,6 +193,49 @@ class XApi:
         about = self._wall.authors.get(_id(request))
         return self._page(request, self._wall.mentioning(about) if about else [])
 
+    def _search(self, request: web.Request, _body: bytes, _author: Author) -> tuple[int, dict[str, Any]]:
+        try:
+            found = search.find(self._wall, request.query)
+            asked = {name: value for name, value in request.query.items() if name not in ("query", "next_token")}
+            if token := request.query.get("next_token"):
+                asked["pagination_token"] = token
+            return 200, views.page(found, asked, self._wall)
+        except views.BadQuery as error:
+            raise Refusal(400, f"One or more parameters to your request was invalid: {error}.", type=INVALID) from error
+
+    def _hide(self, request: web.Request, raw: bytes, author: Author) -> tuple[int, dict[str, Any]]:
+        number = _id(request)
+        hidden = _json(request, raw)
+        if set(hidden) != {"hidden"} or not isinstance(hidden["hidden"], bool):
+            raise Refusal(400, "hidden is true or false, and nothing else is given.", type=INVALID)
+        post = self._wall.posts.get(number)
+        root = self._wall.posts.get(post.conversation_id) if post else None
+        if post is None or post.deleted or root is None:
+            raise Refusal(404, f"Could not find tweet with id: [{number}].", type=NOT_FOUND)
+        if root.author.user_id != author.user_id or post is root:
+            raise Refusal(403, "You can hide only replies in a conversation you began.")
+        post.hidden = hidden["hidden"]
+        return 200, {"data": {"hidden": post.hidden}}
+
+    def _media(self, request: web.Request, raw: bytes, author: Author) -> tuple[int, dict[str, Any]]:
+        step = request.path.rpartition("/")[2] if request.method == "POST" else "status"
+        form = self._form(request, raw) if request.content_type == "multipart/form-data" else None
+        given: dict[str, Any] = (
+            form if form is not None else dict(request.query) if step == "status" else _json(request, raw or b"{}")
+        )
+        return 200, self.media.step(author.user_id, step, request.match_info.get("id", ""), given)
+
+    @staticmethod
+    def _form(request: web.Request, raw: bytes) -> dict[str, Any]:
+        """A multipart body taken apart: text as text, the file as bytes."""
+        head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+        found: dict[str, Any] = {}
+        for part in message_from_bytes(head + raw, policy=HTTP).iter_parts():
+            name = str(part.get_param("name", header="Content-Disposition"))
+            body = part.get_payload(decode=True)
+            found[name] = body if part.get_filename() else body.decode() if isinstance(body, bytes) else ""
+        return found
+
     def _page(self, request: web.Request, posts: list[Any]) -> tuple[int, dict[str, Any]]:
         try:
             return 200, views.page(posts, request.query, self._wall)
@@ -194,6 +245,15 @@ class XApi:
     async def _nowhere(self, request: web.Request) -> web.Response:
         self._ledger.refuse("x", f"{request.method} {request.path}", 404, "no such address")
         return json_answer(404, Refusal(404, "There is nothing at this address.").body)
+
+
+def _json(request: web.Request, raw: bytes) -> Any:
+    if raw != b"{}" and request.content_type != "application/json":
+        raise Refusal(400, "The body must be application/json.", type=INVALID)
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise Refusal(400, "The body is not valid JSON.", type=INVALID) from error
 
 
 def _id(request: web.Request) -> str:

@@ -4,7 +4,17 @@ import time
 from dataclasses import dataclass
 
 WINDOW = 15 * 60
-LIMITS = {"post": 100, "delete": 50, "me": 75, "timeline": 900, "mentions": 300, "lookup": 900}
+LIMITS = {
+    "post": 100,
+    "delete": 50,
+    "me": 75,
+    "timeline": 900,
+    "mentions": 300,
+    "lookup": 900,
+    "search": 300,
+    "hide": 50,
+    "media": 500,
+}
 
 
 @dataclass(slots=True)

@@ -8,11 +8,13 @@ import re
 import time
 import unicodedata
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from crisis.simulator.x import links
+from crisis.simulator.x.media import Picture
 
 KEPT_POSTS = 20_000
 REMEMBERED_SECONDS = 24 * 3600
@@ -45,6 +47,8 @@ class Post:
     mentions: frozenset[str] = frozenset()
     entities: dict[str, Any] = field(default_factory=dict)
     deleted: bool = False
+    hidden: bool = False
+    pictures: Sequence[Picture] = ()
 
 
 class Wall:
@@ -82,7 +86,14 @@ class Wall:
         post = self.posts.get(said[1])
         return post is not None and not post.deleted
 
-    def add(self, author: Author, text: str, reply_to: str | None = None, quote_of: str | None = None) -> Post:
+    def add(
+        self,
+        author: Author,
+        text: str,
+        reply_to: str | None = None,
+        quote_of: str | None = None,
+        pictures: Sequence[Picture] = (),
+    ) -> Post:
         """Store a post; every rule was checked before."""
         text = _normal(text)
         self._last_id = max(self._last_id + 1, (int(time.time() * 1000) - _EPOCH_MS) << 22)
@@ -100,7 +111,14 @@ class Wall:
             quote_of=quote_of,
             mentions=frozenset(name.lower() for name in _MENTION.findall(text)),
             entities=_entities(short, urls),
+            pictures=pictures,
         )
+        if pictures:  # X shows a post's own media as one more link at its end
+            link = f"https://t.co/{number[-10:]}"
+            where = f"https://x.com/{author.handle}/status/{number}/{'video' if pictures[0].film else 'photo'}/1"
+            own: dict[str, object] = {"start": len(short) + 1, "url": link, "expanded_url": where}
+            post.shown = f"{post.shown} {link}"
+            post.entities = {**post.entities, "urls": [*post.entities.get("urls", ()), own]}
         self.posts[number] = post
         self._by_author.setdefault(author.user_id, []).append(number)
         self._recent[author.user_id, text] = (time.time(), number)
