@@ -63,6 +63,7 @@ class AccountHealth:
     health: str
     checked_at: datetime | None
     expires_at: datetime | None = None
+    used_up: bool = False  # of what its network counts, such as posts we may read a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Health:
 
 def look(session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetime, *, redis: bool | None) -> Health:
     """Judge the whole machine, and the accounts and playbooks of these units."""
-    accounts = list(_accounts(session, [unit.id for unit in units]))
+    accounts = list(_accounts(session, [unit.id for unit in units], now))
     modes = set(session.scalars(select(Account.mode).where(Account.active).distinct()))
     pulses = list(_pulses(session, modes, now))
     oldest = _oldest_waiting(session, now)
@@ -93,7 +94,17 @@ def look(session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetim
     return Health(concerns, pulses, accounts, oldest, redis)
 
 
-def _accounts(session: Session, unit_ids: Sequence[uuid.UUID]) -> Iterator[AccountHealth]:
+def _used_up(row: Account, now: datetime) -> bool:
+    if (
+        row.budget_limit is None
+        or row.budget_used is None
+        or (row.budget_until is not None and row.budget_until <= now)
+    ):
+        return False
+    return row.budget_used >= row.budget_limit
+
+
+def _accounts(session: Session, unit_ids: Sequence[uuid.UUID], now: datetime) -> Iterator[AccountHealth]:
     rows = session.scalars(
         select(Account).where(Account.unit_id.in_(unit_ids), Account.active).order_by(Account.mode.desc(), Account.key)
     )
@@ -108,6 +119,7 @@ def _accounts(session: Session, unit_ids: Sequence[uuid.UUID]) -> Iterator[Accou
             row.health,
             row.checked_at,
             row.expires_at,
+            _used_up(row, now),
         )
 
 
@@ -205,6 +217,15 @@ def _of_accounts(accounts: Sequence[AccountHealth], now: datetime) -> Iterator[C
                 "warn",
                 N_("Account %(account)s has not been checked for over two hours."),
                 N_("It may still work. Tell whoever runs the system."),
+                values,
+            )
+        if account.used_up:
+            yield Concern(
+                "warn",
+                N_("Account %(account)s has used up what its network lets it use for now."),
+                N_(
+                    "What people write there may not arrive until the time on the page Accounts. Look on the network itself."
+                ),
                 values,
             )
         if account.expires_at is not None and account.expires_at <= now:

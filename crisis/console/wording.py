@@ -79,6 +79,10 @@ KEPT: tuple[str, ...] = (
     N_("more than %(num)d posts since the first attempt; look on the wall"),
     N_("X did not say whose keys these are"),
     N_("X took the call but named no post"),
+    N_("X shows one film or up to four pictures, not both"),
+    N_("X could not read the film; try another file"),
+    N_("X is still reading the film"),
+    N_("the upload broke off: %(why)s"),
     # SMS
     N_("keys are alive"),
     N_("keys are alive; no receipts, because console.public_url is this machine only"),

@@ -111,4 +111,5 @@ def test_the_accounts_page_shows_the_budget(runtime: Runtime, admin: FlaskClient
     page = admin.get("/accounts/").text
     assert f"{used} av 500 lesinger i dag brukt" in page
     assert ("brukt opp" in page) is bool(word)
+    assert ("har brukt opp" in admin.get("/").text) is (used == 500)
     assert word in page
