@@ -9,13 +9,14 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels import bluesky, email, linkedin, mastodon, page, sms, whatsapp, x, youtube
+from crisis.channels import apprise, bluesky, email, linkedin, mastodon, page, sms, whatsapp, x, youtube
 from crisis.channels.base import Facts
 from crisis.channels.opening import Kind, Opening
 
 __all__ = ["FACTS", "KINDS", "OPTIONS", "Kind", "Opening"]
 
 KINDS: Mapping[str, Kind] = {
+    "apprise": Kind(apprise.FACTS, apprise.Options, apprise.Apprise),
     "x": Kind(x.FACTS, x.Options, x.X),
     "sms": Kind(sms.FACTS, sms.Options, sms.Sms),
     "whatsapp": Kind(whatsapp.FACTS, whatsapp.Options, whatsapp.WhatsApp),

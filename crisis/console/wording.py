@@ -124,6 +124,10 @@ KEPT: tuple[str, ...] = (
     N_("could not read the templates: %(why)s"),
     N_("template %(language)s: its words at Twilio are not those in crisis.toml; compare the two"),
     N_("template %(language)s: Twilio has it as language %(other)s"),
+    # Apprise
+    N_("%(service)s did not say yes, and Apprise does not tell why; look there"),
+    N_("%(service)s answered HTTP %(status)d"),
+    N_("%(service)s: not tried; Apprise cannot look without sending, and tells no link"),
     # accounts
     N_("stopped by itself: %(why)s"),
     N_("it has not got through for %(minutes)d minutes"),
