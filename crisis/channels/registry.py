@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels import apprise, bluesky, email, linkedin, mastodon, page, sms, whatsapp, x, youtube
+from crisis.channels import apprise, bluesky, email, linkedin, mastodon, page, sms, whatsapp, wordpress, x, youtube
 from crisis.channels.base import Facts
 from crisis.channels.opening import Kind, Opening
 
@@ -23,6 +23,7 @@ KINDS: Mapping[str, Kind] = {
     "email": Kind(email.FACTS, email.Options, email.Email),
     "mastodon": Kind(mastodon.FACTS, mastodon.Options, mastodon.Mastodon),
     "bluesky": Kind(bluesky.FACTS, bluesky.Options, bluesky.Bluesky),
+    "wordpress": Kind(wordpress.FACTS, wordpress.Options, wordpress.WordPress),
     "page": Kind(page.FACTS, page.Options, page.Page),
     "linkedin": Kind(linkedin.FACTS, linkedin.Options, linkedin.LinkedIn),
     "youtube": Kind(youtube.FACTS, youtube.Options, youtube.YouTube),

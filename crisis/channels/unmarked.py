@@ -49,8 +49,10 @@ class _Reader(HTMLParser):
             self.parts.append(_BREAK)
         if tag == "li":
             self.parts.append("- ")
-        elif tag == "img" and not self._hidden:
-            self.parts.append(dict(attrs).get("alt") or "")  # an emoji of the network's own stands there in words
+        elif tag == "img" and not self._hidden and "emoji" in (dict(attrs).get("class") or ""):
+            self.parts.append(
+                dict(attrs).get("alt") or ""
+            )  # of other pictures the words stand beside them, not in the text
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNSEEN:

@@ -4,6 +4,7 @@ from crisis.simulator.bluesky import Bluesky
 from crisis.simulator.linkedin.network import LinkedInNetwork
 from crisis.simulator.mastodon import Mastodon
 from crisis.simulator.network import Network
+from crisis.simulator.wordpress import WordPress
 from crisis.simulator.youtube.network import YouTubeNetwork
 
 NETWORKS: dict[str, type[Network]] = {
@@ -11,4 +12,5 @@ NETWORKS: dict[str, type[Network]] = {
     "linkedin": LinkedInNetwork,
     "mastodon": Mastodon,
     "bluesky": Bluesky,
+    "wordpress": WordPress,
 }

@@ -92,6 +92,11 @@ def picture(tmp_path: Path) -> Attachment:
     return Attachment("picture", path, "image/png", 108, 40, 30, "Kart over Oslo S", "https://crisis.example.org/m/1")
 
 
+def bare(value: dict[str, Any]) -> dict[str, Any]:
+    """Without the type, which the library adds to every object."""
+    return {name: one for name, one in value.items() if name != "$type"}
+
+
 @contract.table
 @pytest.mark.asyncio
 async def test_keeps_the_contract(case: contract.Case, open_at: contract.Open) -> None:
@@ -143,13 +148,13 @@ async def test_asks_what_the_lexicons_allow(open_at: contract.Open, picture: Att
     assert marked["tags"] == ["trygg"]
     image = written[2].json["record"]["embed"]["images"][0]
     assert image["alt"] == picture.alt
-    assert image["aspectRatio"] == {"width": 40, "height": 30}
+    assert bare(image["aspectRatio"]) == {"width": 40, "height": 30}
     assert image["image"]["ref"]["$link"] == CID
     upload = next(one for one in stub.requests if one.path.endswith("uploadBlob"))
     assert upload.headers["Content-Type"] == "image/png"
     assert upload.body == picture.path.read_bytes()
     reply = written[3].json["record"]["reply"]
-    assert reply["root"] == reply["parent"] == {"uri": parent["uri"], "cid": CID}
+    assert bare(reply["root"]) == bare(reply["parent"]) == {"uri": parent["uri"], "cid": CID}
 
 
 @pytest.mark.parametrize("sample", samples("bluesky"), ids=lambda sample: sample["name"])
