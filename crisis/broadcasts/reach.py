@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, case, func, select, union
+from sqlalchemy import Select, Uuid, case, cast, func, null, select, union
 from sqlalchemy.orm import Session
 
 from crisis.channels.registry import FACTS
@@ -34,20 +34,55 @@ class Receiver:
     follows_id: uuid.UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Those an account reaches, as a question: person_id, address, language, follows_id; `by` names their order.
+
+    A whole county stays in the database; nobody needs its names in memory.
+    """
+
+    account_id: uuid.UUID
+    channel: str
+    who: Select[Any]
+    by: str
+
+
+def walls(accounts: Sequence[Account], original: Broadcast | None) -> list[Receiver]:
+    """The public places a first message goes to. A follow-up goes where the first one got, which `crowds` knows."""
+    if original is not None:
+        return []
+    return [
+        Receiver(account.id, account.channel, WALL, language)
+        for account in accounts
+        if FACTS[account.channel].medium == "wall"
+        for language in account.languages
+    ]
+
+
+def crowds(broadcast: Broadcast, accounts: Sequence[Account], original: Broadcast | None) -> list[Crowd]:
+    """Everybody else, those who have said stop left out. `accounts` in the order they are to be used."""
+    if original is None:
+        return [
+            Crowd(account.id, account.channel, _reached(broadcast, account), "person_id")
+            for account in _speaking(accounts)
+        ]
+    # An update waits its turn behind what is still to come; a correction or all-clear stops that first.
+    queued_too = broadcast.phase not in STOPS_THE_REST
+    return [
+        Crowd(account.id, account.channel, _got(original, [account], queued_too=queued_too), "follows_id")
+        for account in accounts
+    ]
+
+
 def receivers(
     session: Session, broadcast: Broadcast, accounts: Sequence[Account], original: Broadcast | None
 ) -> list[Receiver]:
-    """Everybody who gets it, those who have said stop left out. `accounts` in the order they are to be used."""
-    if original is not None:
-        # An update waits its turn behind what is still to come; a correction or all-clear stops that first.
-        return _those_who_got(session, original, accounts, queued_too=broadcast.phase not in STOPS_THE_REST)
-    walls = [account for account in accounts if FACTS[account.channel].medium == "wall"]
-    found = [
-        Receiver(account.id, account.channel, WALL, language) for account in walls for language in account.languages
+    """Everybody who gets it, one by one."""
+    return walls(accounts, original) + [
+        Receiver(crowd.account_id, crowd.channel, row.address, row.language, row.person_id, row.follows_id)
+        for crowd in crowds(broadcast, accounts, original)
+        for row in session.execute(crowd.who.order_by(crowd.by))
     ]
-    for account in _speaking(accounts):
-        found.extend(_people(session, broadcast, account))
-    return found
 
 
 def _speaking(accounts: Sequence[Account]) -> list[Account]:
@@ -57,13 +92,6 @@ def _speaking(accounts: Sequence[Account]) -> list[Account]:
         if FACTS[account.channel].medium != "wall":
             first.setdefault(account.channel, account)
     return list(first.values())
-
-
-def _people(session: Session, broadcast: Broadcast, account: Account) -> list[Receiver]:
-    return [
-        Receiver(account.id, account.channel, row.address, row.language, row.person_id)
-        for row in session.execute(_reached(broadcast, account).order_by("person_id"))
-    ]
 
 
 def _reached(broadcast: Broadcast, account: Account) -> Select[Any]:
@@ -92,27 +120,19 @@ def _reached(broadcast: Broadcast, account: Account) -> Select[Any]:
     first = select(mine.c.person_id, mine.c.address, sharing.label("turn")).where(mine.c.turn == 1).subquery()
     spoken = case((Person.language.in_(LANGUAGES), Person.language), else_=LANGUAGES[0])
     return (
-        select(first.c.person_id, spoken.label("language"), first.c.address)
+        select(first.c.person_id, spoken.label("language"), first.c.address, cast(null(), Uuid()).label("follows_id"))
         .join(Person, Person.id == first.c.person_id)
         .where(first.c.turn == 1)
     )
-
-
-def _those_who_got(
-    session: Session, original: Broadcast, accounts: Sequence[Account], *, queued_too: bool
-) -> list[Receiver]:
-    channel_of = {account.id: account.channel for account in accounts}
-    return [
-        Receiver(row.account_id, channel_of[row.account_id], row.address, row.language, row.person_id, row.id)
-        for row in session.execute(_got(original, accounts, queued_too=queued_too).order_by(Delivery.id))
-    ]
 
 
 def _got(original: Broadcast, accounts: Sequence[Account], *, queued_too: bool) -> Select[*tuple[Any, ...]]:
     states = set(REACHED)
     if queued_too and original.state is BroadcastState.RELEASED:
         states.add(DeliveryState.QUEUED)
-    return select(Delivery.id, Delivery.account_id, Delivery.address, Delivery.language, Delivery.person_id).where(
+    return select(
+        Delivery.id.label("follows_id"), Delivery.account_id, Delivery.address, Delivery.language, Delivery.person_id
+    ).where(
         Delivery.broadcast_id == original.id,
         Delivery.account_id.in_([account.id for account in accounts]),
         Delivery.state.in_(states),

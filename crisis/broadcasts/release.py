@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert
-from sqlalchemy.orm import Session
+from sqlalchemy import case, exists, func, insert, literal, select, update
+from sqlalchemy.orm import Session, aliased
 
-from crisis import audit
+from crisis import audit, bulk
 from crisis.actor import Actor
 from crisis.broadcasts import notice
 from crisis.broadcasts.compose import Composed
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.freeze import NotReady, Read, digest, freeze, still_as_read
-from crisis.broadcasts.reach import STOPS_THE_REST, Receiver, receivers
+from crisis.broadcasts.reach import STOPS_THE_REST, Crowd, Receiver, crowds, walls
 from crisis.models import Broadcast, Delivery, new_id
 from crisis.playbooks.playbook import Playbook
 from crisis.queues import wake
@@ -98,11 +98,6 @@ def _let_go(
     if original is not None and broadcast.phase in STOPS_THE_REST:
         # Whoever has not got the wrong or outdated text yet shall not get it now.
         stop_rest(session, original, f"followed by: {broadcast.phase}", now)
-    found = receivers(session, broadcast, accounts, original)
-    if not found and original is not None:
-        raise NotReady(Composed(), "nobody has got the first message yet; stop that one instead")
-    if not found:
-        raise NotReady(Composed(), "nobody would get this; choose audiences or channels")
     unit = settings.unit(broadcast.unit.key)
     countdown = unit.countdown_live_seconds if broadcast.mode is Mode.LIVE else unit.countdown_drill_seconds
     if broadcast.purpose is not Purpose.STATEMENT:
@@ -112,7 +107,11 @@ def _let_go(
     broadcast.leaves_at = now + timedelta(seconds=countdown)
     broadcast.break_glass_reason = reason or None
     session.flush()
-    queue(session, broadcast, found)
+    count = queue(session, broadcast, walls(accounts, original), crowds(broadcast, accounts, original))
+    if not count and original is not None:
+        raise NotReady(Composed(), "nobody has got the first message yet; stop that one instead")
+    if not count:
+        raise NotReady(Composed(), "nobody would get this; choose audiences or channels")
     if reason:
         told = notice.users_with(session, broadcast.unit_id, Role.APPROVER, but=None)
         notice.tell(session, notice.glass_broken(broadcast, actor.name, reason), told, broadcast, now)
@@ -125,49 +124,120 @@ def _let_go(
         details={
             "digest": broadcast.digest,
             "mode": broadcast.mode,
-            "deliveries": len(found),
+            "deliveries": count,
             "accounts": broadcast.accounts,
             "authority": broadcast.authority,
             "reason": reason,
         },
     )
-    return len(found)
+    return count
 
 
-def queue(session: Session, broadcast: Broadcast, found: Sequence[Receiver]) -> None:
-    """Write one delivery for each receiver, count them, and note whom to wake after the commit."""
+def queue(session: Session, broadcast: Broadcast, found: Sequence[Receiver], asked: Sequence[Crowd] = ()) -> int:
+    """Write one delivery for each receiver, count them, and note whom to wake after the commit. Returns how many.
+
+    What is asked for is written by the database itself, in this transaction, whether it is ten people or a million.
+    """
     texts = {(text.channel, text.language): text.id for text in broadcast.texts}
-    through = ways_out(session, {receiver.account_id for receiver in found})
-    said = {(receiver.account_id, receiver.address, receiver.language) for receiver in found}
-    moves = Moves()
-    rows: list[dict[str, Any]] = []
-    positions: Counter[uuid.UUID] = Counter()
+    accounts = {receiver.account_id for receiver in found} | {crowd.account_id for crowd in asked}
+    through = {account_id: account_id for account_id in accounts} | dict(ways_out(session, accounts))
+    counted: Counter[uuid.UUID] = Counter()
+    rows = []
     for receiver in found:
-        moves.add(broadcast.id, receiver.account_id, DeliveryState.QUEUED)
-        way = through.get(receiver.account_id, receiver.account_id)
         rows.append(
             {
+                **_shared(broadcast, receiver.account_id, through[receiver.account_id]),
                 "id": new_id(),
-                "broadcast_id": broadcast.id,
-                "mode": broadcast.mode,
-                "account_id": receiver.account_id,
-                # Never through one that says the same there by itself.
-                "through_id": receiver.account_id if (way, receiver.address, receiver.language) in said else way,
                 "person_id": receiver.person_id,
                 "address": receiver.address,
                 "language": receiver.language,
                 "text_id": texts[receiver.channel, receiver.language],
                 "follows_id": receiver.follows_id,
-                "state": DeliveryState.QUEUED,
-                "priority": order.priority(broadcast.priority, positions[receiver.account_id]),
-                "due_at": broadcast.leaves_at,
-                "changed_at": broadcast.released_at,
+                "priority": order.priority(broadcast.priority, counted[receiver.account_id]),
             }
         )
-        positions[receiver.account_id] += 1
-    session.execute(insert(Delivery), rows)
+        counted[receiver.account_id] += 1
+    if rows:
+        session.execute(insert(Delivery), rows)
+    for crowd in asked:
+        counted[crowd.account_id] += _queue_crowd(session, broadcast, crowd, texts, through[crowd.account_id])
+    _not_twice(session, broadcast, through)
+    moves = Moves()
+    for account_id, count in counted.items():
+        moves.add(broadcast.id, account_id, DeliveryState.QUEUED, count)
     moves.write(session)
-    wake(session, broadcast.mode, {row["through_id"] for row in rows})
+    queued = {account_id for account_id, count in counted.items() if count}
+    wake(session, broadcast.mode, queued | {through[account_id] for account_id in queued})
+    return counted.total()
+
+
+def _not_twice(session: Session, broadcast: Broadcast, through: Mapping[uuid.UUID, uuid.UUID]) -> None:
+    """Nothing goes through an account that says the same there by itself: it waits for its own account instead."""
+    same = aliased(Delivery)
+    for account_id, way in through.items():
+        if way != account_id and way in through:
+            session.execute(
+                update(Delivery)
+                .where(Delivery.broadcast_id == broadcast.id, Delivery.account_id == account_id)
+                .where(
+                    exists().where(
+                        same.broadcast_id == broadcast.id,
+                        same.account_id == way,
+                        same.address == Delivery.address,
+                        same.language == Delivery.language,
+                    )
+                )
+                .values(through_id=account_id)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _shared(broadcast: Broadcast, account_id: uuid.UUID, through_id: uuid.UUID) -> dict[str, Any]:
+    return {
+        "broadcast_id": broadcast.id,
+        "mode": broadcast.mode,
+        "account_id": account_id,
+        "through_id": through_id,
+        "state": DeliveryState.QUEUED,
+        "due_at": broadcast.leaves_at,
+        "changed_at": broadcast.released_at,
+    }
+
+
+def _queue_crowd(
+    session: Session,
+    broadcast: Broadcast,
+    crowd: Crowd,
+    texts: dict[tuple[str, str], uuid.UUID],
+    way: uuid.UUID,
+) -> int:
+    columns = Delivery.__table__.c
+    who = crowd.who.subquery()
+    turn = func.row_number().over(order_by=who.c[crowd.by])
+    own = {language: text_id for (channel, language), text_id in texts.items() if channel == crowd.channel}
+    if not own:
+        return 0
+    values: dict[str, Any] = {
+        name: literal(value, columns[name].type) for name, value in _shared(broadcast, crowd.account_id, way).items()
+    } | {
+        "id": bulk.fresh_id(sqlite=bulk.is_sqlite(session.get_bind().dialect)),
+        "person_id": who.c.person_id,
+        "address": who.c.address,
+        "language": who.c.language,
+        "text_id": case(own, value=who.c.language),
+        "follows_id": who.c.follows_id,
+        "priority": case(
+            *((turn <= head, broadcast.priority + step) for head, step in zip(order.HEADS, order.STEPS, strict=False)),
+            else_=broadcast.priority + order.STEPS[-1],
+        ),
+        "attempts": literal(0),
+        "looks": literal(0),
+        "code": literal(""),
+        "say": literal(""),
+    }
+    chosen = select(*values.values()).order_by(who.c[crowd.by])
+    written = insert(Delivery).from_select([*values], chosen)
+    return session.connection().execute(written, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def stop(session: Session, actor: Actor, broadcast: Broadcast, reason: str, now: datetime) -> int:

@@ -22,7 +22,6 @@ from crisis.sending.claim import (
     ACCOUNT_LEASE,
     LONGEST_CALL,
     SPEAK_WITHIN,
-    Claimed,
     claim,
     leave_account,
     take_account,
@@ -31,6 +30,7 @@ from crisis.sending.desk import Desk, until_written
 from crisis.sending.fallback import condition
 from crisis.sending.finding import Finding
 from crisis.sending.notebook import BATCH, Notebook
+from crisis.sending.outgoing import Claimed, Known
 from crisis.sending.pace import Pace, usual_burst
 from crisis.sending.patience import Patience
 from crisis.sending.pause import pause_misconfigured
@@ -69,6 +69,7 @@ class Drain:
         self._cut: set[asyncio.Task[None]] = set()
         self._stop = False  # claim no more, say no more; finish what is in the air
         self._misconfigured: Misconfigured | None = None
+        self._known = Known()
         self._count = self._spoken = 0
         self._deadline, self._cut_at = 0.0, math.inf
         self._renewed_at = self._leased_at = 0.0
@@ -162,7 +163,7 @@ class Drain:
                 self._stop = True
                 return ()
             self._renewed_at = self._leased_at = at
-            batch = claim(session, self._account_id, limit, now, self._desk.unsubscribe_url)
+            batch = claim(session, self._account_id, limit, now, self._desk.unsubscribe_url, self._known)
         journal.claimed(account.key, batch, now, self._desk.now())
         return batch
 

@@ -15,9 +15,10 @@ import structlog
 from crisis.channels.base import Accepted, Channel, LooksUp, SendError, Unreachable
 from crisis.models import Account
 from crisis.sending import outcomes
-from crisis.sending.claim import LONGEST_CALL, Claimed, claim_uncertain
+from crisis.sending.claim import LONGEST_CALL, claim_uncertain
 from crisis.sending.desk import Desk
 from crisis.sending.notebook import Notebook
+from crisis.sending.outgoing import Claimed
 from crisis.sending.record import Ended
 
 log = structlog.get_logger()

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crisis import traces
 from crisis.models import Broadcast, utcnow
-from crisis.sending.claim import Claimed
+from crisis.sending.outgoing import Claimed
 from crisis.sending.record import Ended
 from crisis.states import Outcome
 
@@ -75,6 +75,6 @@ def _whose(batch: Iterable[Claimed]) -> dict[str, list[str]]:
     """The broadcasts and incidents of a batch, nearly always one of each."""
     seen = list(batch)
     return {
-        "broadcasts": sorted({str(item.broadcast_id) for item in seen}),
+        "broadcasts": sorted(str(one) for one in {item.broadcast_id for item in seen}),
         "incidents": sorted({item.out.incident_id for item in seen if item.out.incident_id}),
     }

@@ -6,19 +6,26 @@ Everything a batch learned goes into one transaction. A delivery that a receipt 
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Executable, Integer, Row, String, bindparam, case, literal, select, true, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
 
+from crisis import bulk
 from crisis.models import Account, Attempt, Broadcast, Delivery, new_id
-from crisis.sending.claim import Claimed, overtaken
+from crisis.models.base import UtcTime
+from crisis.sending.claim import overtaken
 from crisis.sending.consent import opt_out
 from crisis.sending.outcomes import Next
+from crisis.sending.outgoing import Claimed
 from crisis.sending.tally import Moves
 from crisis.states import DELIVERY_MOVES, BroadcastState, DeliveryState, Outcome
 
@@ -36,6 +43,40 @@ class Ended:
 
 def record(session: Session, account: Account, ended: Sequence[Ended]) -> None:
     """Write a batch of ended calls of one account. Safe to run again after a commit whose answer was lost."""
+    moves = Moves()
+    plain: list[Ended] = []
+    others: list[Ended] = []
+    for item in ended:
+        (plain if _plain(item) else others).append(item)
+    if plain and not _straight(session, plain, moves):
+        others = list(ended)
+    if others:
+        _by_row(session, account, others, moves)
+    moves.write(session)
+
+
+def _plain(item: Ended) -> bool:
+    """Is there nothing to ask of other rows before this is written? What is queued again may be barred."""
+    return item.kind == "send" and item.next.state in _PLAIN and not item.next.opted_out
+
+
+def _straight(session: Session, ended: Sequence[Ended], moves: Moves) -> bool:
+    """Write all of them by compare-and-set, when each stands exactly as it was claimed. False: nothing was written."""
+    connection = session.connection()
+    sqlite = bulk.is_sqlite(connection.dialect)
+    given = {"given": bulk.pack([_cells(item, sqlite=sqlite) for item in ended])}
+    with connection.begin_nested() as all_or_none:
+        if connection.execute(_settle(sqlite=sqlite), given).rowcount != len(ended):
+            all_or_none.rollback()  # a receipt, a sweep or another process was here: one by one, with all the rules
+            return False
+    connection.execute(_keep(sqlite=sqlite), given)
+    seen = Counter((one.claimed.broadcast_id, one.claimed.account_id, one.next.state) for one in ended)
+    for (broadcast_id, whose, state), count in seen.items():
+        moves.move(broadcast_id, whose, DeliveryState.SENDING, state, count)
+    return True
+
+
+def _by_row(session: Session, account: Account, ended: Sequence[Ended], moves: Moves) -> None:
     ids = [item.claimed.delivery_id for item in ended]
     now_there = {
         row.id: row
@@ -46,7 +87,7 @@ def record(session: Session, account: Account, ended: Sequence[Ended]) -> None:
             .with_for_update()
         )
     }
-    moves, changes, attempts = Moves(), [], []
+    changes, attempts = [], []
     barred = _barred(session, [item for item in ended if item.next.state is DeliveryState.QUEUED])
     for item in ended:
         there = now_there.get(item.claimed.delivery_id)
@@ -63,7 +104,6 @@ def record(session: Session, account: Account, ended: Sequence[Ended]) -> None:
     keep_attempts(session, attempts)
     if changes:
         session.connection().execute(_UPDATE, changes)
-    moves.write(session)
 
 
 def _news(there: Row[*tuple[Any, ...]], item: Ended) -> bool:
@@ -130,11 +170,80 @@ def give_back(session: Session, unspoken: Sequence[Claimed], now: datetime) -> N
 def keep_attempts(session: Session, attempts: Sequence[dict[str, Any]]) -> None:
     """Add attempt rows; one that is there already (written, but nobody told us) is left as it is."""
     if attempts:
-        insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert
+        insert = (sqlite_dialect if session.get_bind().dialect.name == "sqlite" else postgresql).insert
         session.connection().execute(insert(Attempt.__table__).on_conflict_do_nothing(), attempts)
 
 
 _AWAITING = frozenset({DeliveryState.SENDING, DeliveryState.UNCERTAIN})
+
+_PLAIN = frozenset({DeliveryState.ACCEPTED, DeliveryState.FAILED, DeliveryState.UNCERTAIN})
+_ENDED: dict[str, TypeEngine[Any]] = {
+    "delivery_id": bulk.ID,
+    "number": Integer(),
+    "id": bulk.ID,
+    "state": String(),
+    "outcome": String(),
+    "due_at": UtcTime(),
+    "started_at": UtcTime(),
+    "ended_at": UtcTime(),
+    "provider_id": String(),
+    "url": String(),
+    "code": String(),
+    "say": String(),
+}
+
+
+@cache
+def _settle(*, sqlite: bool) -> Executable:
+    """Each delivery of the parameter that is still waited for gets its next state."""
+    given, row = bulk.table(_ENDED, sqlite=sqlite).c, Delivery.__table__.c
+    return (
+        update(Delivery.__table__)  # type: ignore[arg-type]
+        .where(row.id == given.delivery_id, row.state == DeliveryState.SENDING, row.attempts == given.number)
+        .values(
+            state=given.state,
+            due_at=given.due_at,
+            lease_until=None,
+            provider_id=given.provider_id,
+            url=given.url,
+            code=given.code,
+            say=given.say,
+            changed_at=given.ended_at,
+        )
+    )
+
+
+@cache
+def _keep(*, sqlite: bool) -> Executable:
+    """An attempt row for each of the same parameter; one that is there already is left as it is."""
+    given = bulk.table(_ENDED, sqlite=sqlite).c
+    names = ["id", "delivery_id", "number", "started_at", "ended_at", "outcome", "provider_id", "code", "say"]
+    # SQLite reads the ON of "on conflict" as that of a join unless a condition stands before it.
+    rows = select(*(given[name] for name in names), literal("send")).where(true())
+    insert = (sqlite_dialect if sqlite else postgresql).insert
+    kept: Executable = insert(Attempt).from_select([*names, "kind"], rows).on_conflict_do_nothing()
+    return kept
+
+
+def _cells(item: Ended, *, sqlite: bool) -> tuple[Any, ...]:
+    """One row of the parameter, in the order of `_ENDED`."""
+    claimed, what = item.claimed, item.next
+    ended_at = bulk.of_time(item.ended_at, sqlite=sqlite)
+    return (
+        claimed.out.delivery_id,
+        claimed.attempt,
+        new_id().hex,
+        what.state.value,
+        what.outcome.value,
+        what.due_at and bulk.of_time(what.due_at, sqlite=sqlite),
+        bulk.of_time(item.started_at, sqlite=sqlite),
+        ended_at,
+        what.provider_id and _words(what.provider_id, 200),
+        what.url and _words(what.url, 500),
+        _words(what.code, 60),
+        _words(what.say, 500),
+    )
+
 
 _UPDATE = (
     update(Delivery)
@@ -154,6 +263,8 @@ _UPDATE = (
 
 def _words(text: str, most: int) -> str:
     """A provider's words as both databases take them: no NUL, no half characters, cut to the column."""
+    if text.isascii():
+        return text.replace("\x00", "")[:most]
     return text.replace("\x00", "").encode("utf-8", "replace").decode()[:most]
 
 

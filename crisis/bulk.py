@@ -1,0 +1,99 @@
+"""Many rows in one statement: handed to the database as one JSON parameter, handed back as one JSON value.
+
+A statement for each row costs the driver, the mapper and the interpreter's lock a visit for each row, and the thread that
+speaks to providers waits each time. Here the database does the loop itself, on SQLite and on PostgreSQL alike.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Dialect,
+    Subquery,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+ID = Uuid()
+
+
+def is_sqlite(dialect: Dialect) -> bool:
+    return dialect.name == "sqlite"
+
+
+def table(columns: Mapping[str, TypeEngine[Any]], *, sqlite: bool, name: str = "given") -> Subquery:
+    """The rows of the parameter `name` as a table with these columns; `pack` makes the parameter."""
+    if sqlite:
+        each = func.json_each(bindparam(name, type_=Text())).table_valued("value", name=f"{name}_each")
+        cells = [
+            func.json_extract(each.c.value, f"$[{at}]", type_=kind).label(key)
+            for at, (key, kind) in enumerate(columns.items())
+        ]
+    else:
+        each = func.jsonb_array_elements(cast(bindparam(name, type_=Text()), JSONB)).table_valued(
+            column("value", JSONB), name=f"{name}_each"
+        )
+        cells = [cast(each.c.value.op("->>")(at), kind).label(key) for at, (key, kind) in enumerate(columns.items())]
+    return select(*cells).select_from(each).subquery(name)
+
+
+def gathered(found: Subquery, *, sqlite: bool) -> ColumnElement[str]:
+    """All rows of `found` as one JSON text, a list of lists; null when there are none."""
+    if sqlite:
+        return func.json_group_array(func.json_array(*found.c))
+    return cast(func.json_agg(func.json_build_array(*found.c)), Text)
+
+
+def fresh_id(*, sqlite: bool) -> ColumnElement[uuid.UUID]:
+    """A new UUIDv7 for each row, made by the database: this millisecond, then chance. PostgreSQL before 18 has no own."""
+    moment = f"{time.time_ns() // 1_000_000:012x}"
+    if sqlite:
+        chance = func.lower(func.hex(func.randomblob(9)))  # another for each use
+        made: ColumnElement[Any] = (
+            literal(f"{moment}7", Text())
+            + func.substr(chance, 1, 3)
+            + literal("8", Text())
+            + func.substr(chance, 1, 15)
+        )
+        return type_coerce(made, ID)
+    head = literal(f"{moment[:8]}-{moment[8:]}-7", Text())  # the rest is that of version 4, which is chance
+    return cast(head + func.substr(cast(func.gen_random_uuid(), Text), 16), ID)
+
+
+def pack(rows: Iterable[Sequence[Any]]) -> str:
+    """The parameter for `table`. Cells are what `of_id` and `of_time` make, texts, numbers and None."""
+    return json.dumps(list(rows), separators=(",", ":"))
+
+
+def of_id(value: uuid.UUID) -> str:
+    """As SQLite keeps it; PostgreSQL reads it, too."""
+    return value.hex
+
+
+def of_time(value: datetime, *, sqlite: bool) -> str:
+    """As SQLite keeps it, in UTC; PostgreSQL is told the zone."""
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.replace(tzinfo=None).isoformat(" ", "microseconds") if sqlite else value.isoformat()
+
+
+def to_time(text: str) -> datetime:
+    """A time out of `gathered`."""
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -1,0 +1,163 @@
+"""What a claimed delivery looks like to an adapter: rows turned into values, the parts many share read only once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crisis.channels.base import Outgoing
+from crisis.models import Broadcast, BroadcastText, Delivery, Incident, Unit
+
+LONGEST_THREAD = 20  # e-mail References; older ones add nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is ours to send (or to look up) until its lease runs out."""
+
+    out: Outgoing
+    delivery_id: uuid.UUID
+    broadcast_id: uuid.UUID
+    account_id: uuid.UUID  # whose it is, also when another account speaks for it
+    attempt: int
+    looks: int
+    first_attempt_at: datetime
+    priority: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was read of a claimed delivery. Ids are texts, as they leave us."""
+
+    id: str
+    broadcast_id: str
+    address: str
+    language: str
+    text_id: str
+    follows_id: str | None
+    priority: int
+    attempts: int
+    looks: int
+    first_attempt_at: datetime
+    account_id: str
+    through_id: str
+
+
+@dataclass(slots=True)
+class Known:
+    """What does not change once a broadcast is released, remembered for one slice of an account's work."""
+
+    texts: dict[str, BroadcastText] = field(default_factory=dict)
+    broadcasts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ids: dict[str, uuid.UUID] = field(default_factory=dict)
+
+    def id(self, told: str) -> uuid.UUID:
+        """The same few ids again and again: made once."""
+        if told not in self.ids:
+            self.ids[told] = uuid.UUID(told)
+        return self.ids[told]
+
+    def read(self, session: Session, rows: Sequence[Row]) -> None:
+        """Read the texts and broadcasts of these rows that are not known yet."""
+        texts = {row.text_id for row in rows} - self.texts.keys()
+        if texts:
+            wanted = [uuid.UUID(one) for one in texts]
+            for text in session.scalars(select(BroadcastText).where(BroadcastText.id.in_(wanted))):
+                self.texts[text.id.hex] = text
+        broadcasts = {row.broadcast_id for row in rows} - self.broadcasts.keys()
+        if broadcasts:
+            found = session.execute(
+                select(Broadcast, Incident, Unit.name)
+                .outerjoin(Incident, Incident.id == Broadcast.incident_id)  # a notice may have none
+                .join(Unit, Unit.id == Broadcast.unit_id)
+                .where(Broadcast.id.in_([uuid.UUID(one) for one in broadcasts]))
+            )
+            for broadcast, incident, organisation in found:
+                self.broadcasts[broadcast.id.hex] = {
+                    "mode": broadcast.mode.value,
+                    "phase": broadcast.phase,
+                    "incident_id": incident.id.hex if incident else "",
+                    "incident_title": incident.title if incident else "",
+                    "organisation": organisation,
+                    "released_at": broadcast.released_at,
+                    "expires_at": broadcast.expires_at,
+                }
+
+
+def outgoing(
+    session: Session, rows: Sequence[Row], known: Known, unsubscribe_url: Callable[[uuid.UUID], str] | None
+) -> list[Claimed]:
+    """Turn rows into the values an adapter gets."""
+    if not rows:
+        return []
+    known.read(session, rows)
+    threads = _threads(session, rows)
+    claimed = []
+    for row in rows:
+        delivery_id, text, thread = uuid.UUID(row.id), known.texts[row.text_id], threads.get(row.id, ())
+        out = Outgoing(
+            reference=f"{row.id}.{row.attempts}",
+            delivery_id=row.id,
+            address=row.address,
+            language=row.language,
+            text=text.text,
+            title=text.title,
+            reply_to=thread[-1] if thread else None,
+            thread=thread,
+            first_attempt_at=row.first_attempt_at,
+            unsubscribe_url=unsubscribe_url(delivery_id) if unsubscribe_url else None,
+            **known.broadcasts[row.broadcast_id],
+        )
+        claimed.append(
+            Claimed(
+                out,
+                delivery_id,
+                known.id(row.broadcast_id),
+                known.id(row.account_id),
+                row.attempts,
+                row.looks,
+                row.first_attempt_at,
+                row.priority,
+            )
+        )
+    return claimed
+
+
+def _threads(session: Session, rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    """For each delivery the provider ids of those before it in its thread, oldest first.
+
+    Only what left through the same account: a provider's id means nothing to another provider.
+    """
+    earlier: dict[str, tuple[str | None, str | None, str]] = {}
+    wanted = {row.follows_id for row in rows if row.follows_id}
+    for _ in range(LONGEST_THREAD):
+        if not wanted:
+            break
+        found = session.execute(
+            select(Delivery.id, Delivery.provider_id, Delivery.follows_id, Delivery.through_id).where(
+                Delivery.id.in_([uuid.UUID(one) for one in wanted])
+            )
+        )
+        wanted = set()
+        for delivery_id, provider_id, follows_id, through_id in found:
+            step = follows_id.hex if follows_id else None
+            earlier[delivery_id.hex] = (provider_id, step, through_id.hex)
+            if step and step not in earlier:
+                wanted.add(step)
+    threads = {}
+    for row in rows:
+        thread: list[str] = []
+        at = row.follows_id
+        while at in earlier and len(thread) < LONGEST_THREAD:
+            provider_id, at, through = earlier[at]
+            if provider_id and through == row.through_id:
+                thread.insert(0, provider_id)
+        if thread:
+            threads[row.id] = tuple(thread)
+    return threads
