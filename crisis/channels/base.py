@@ -391,5 +391,9 @@ class Polls(Protocol):
 @runtime_checkable
 class ReadsHooks(Protocol):
     def read_hook(self, hook: Hook) -> HookEvents:
-        """Translate a webhook. Raises `BadSignature` before anything else is looked at."""
+        """Translate a webhook. Raises `BadSignature` before anything else is looked at.
+
+        A channel with `shakes_hands = True` is given the GET by which its provider tries the address, too; one with
+        `largest_hook` gets bodies of so many bytes.
+        """
         ...

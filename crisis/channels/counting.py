@@ -17,6 +17,7 @@ from crisis.sentence import Sentence
 
 X_LIMIT = 280
 X_URL = 23  # every link is replaced by one of this length
+THREADS_LIMIT = 500
 _X_LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))  # these weigh 1, everything else 2
 
 SMS_MOST_PARTS = 10  # carriers' own bound; also keeps any text under Twilio's 1,600 characters, since 10 x 153 = 1,530
@@ -112,6 +113,15 @@ def _x_letters(text: str) -> int:
 
 def _x_points(text: str) -> int:
     return sum(1 if any(low <= ord(point) <= high for low, high in _X_LIGHT) else 2 for point in text)
+
+
+def threads_size(text: str, limit: int = THREADS_LIMIT) -> Size:
+    """Characters, with an emoji counted as its UTF-8 bytes (Threads docs, text): a flag costs eight."""
+    used, done = 0, 0
+    for found in emoji.emoji_list(text):
+        used += found["match_start"] - done + len(str(found["emoji"]).encode())
+        done = int(found["match_end"])
+    return Size(used=used + len(text) - done, limit=limit, unit="characters")
 
 
 def septets(text: str) -> int:

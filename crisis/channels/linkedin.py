@@ -102,6 +102,7 @@ class LinkedIn:
     """One organisation's page."""
 
     facts = FACTS
+    shakes_hands = True
 
     def __init__(self, opening: Opening) -> None:
         options: Options = opening.options

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels import apprise, bluesky, email, linkedin, mastodon, page, sms, whatsapp, wordpress, x, youtube
+from crisis.channels import (, apprise, bluesky, email, facebook, instagram, linkedin, mastodon, page, sms, threads, whatsapp, wordpress, x, youtube
 from crisis.channels.base import Facts
 from crisis.channels.opening import Kind, Opening
 
@@ -27,6 +27,9 @@ KINDS: Mapping[str, Kind] = {
     "page": Kind(page.FACTS, page.Options, page.Page),
     "linkedin": Kind(linkedin.FACTS, linkedin.Options, linkedin.LinkedIn),
     "youtube": Kind(youtube.FACTS, youtube.Options, youtube.YouTube),
+    "facebook": Kind(facebook.FACTS, facebook.Options, facebook.Facebook),
+    "instagram": Kind(instagram.FACTS, instagram.Options, instagram.Instagram),
+    "threads": Kind(threads.FACTS, threads.Options, threads.Threads),
 }
 FACTS: Mapping[str, Facts] = {name: kind.facts for name, kind in KINDS.items()}
 OPTIONS: dict[str, type[BaseModel]] = {name: kind.options for name, kind in KINDS.items()}

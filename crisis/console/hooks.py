@@ -30,9 +30,19 @@ pages = Blueprint("hooks", __name__)
 csrf.exempt(pages)
 
 log = structlog.get_logger()
-LARGEST = 64 * 1024  # a provider's form is a few hundred bytes
+LARGEST = 64 * 1024  # a provider's form is a few hundred bytes; a channel whose provider bundles says more
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
 _opening = threading.Lock()
+
+
+@pages.get("/hooks/<key>/<any(status, inbound):kind>")
+@public
+def shake_hands(key: str, kind: str) -> ResponseReturnValue:
+    """A provider tries the address before it uses it. 405 for accounts whose provider never does."""
+    channel = _channel(key) or abort(404)
+    if not getattr(channel, "shakes_hands", False):
+        abort(405)
+    return receive(key, kind)
 
 
 @pages.post("/hooks/<key>/<any(status, inbound):kind>")
@@ -41,7 +51,7 @@ def receive(key: str, kind: str) -> ResponseReturnValue:
     """403 for what is not proven, 404 for an account that reads no webhooks; unknown ids are kept and answered 200."""
     channel = _channel(key) or abort(404)
     try:
-        hook = _hook(key, kind)
+        hook = _hook(key, kind, getattr(channel, "largest_hook", LARGEST))
     except RequestEntityTooLarge:
         return "too large\n", 413, PLAIN
     try:
@@ -53,9 +63,9 @@ def receive(key: str, kind: str) -> ResponseReturnValue:
     return events.answer, 200, {"Content-Type": f"{events.content_type}; charset=utf-8"}
 
 
-def _hook(key: str, kind: str) -> Hook:
+def _hook(key: str, kind: str, largest: int) -> Hook:
     """The request as the provider signed it. The address is our public one, whatever a proxy made of it."""
-    request.max_content_length = LARGEST
+    request.max_content_length = largest
     body, query = request.get_data(), request.query_string.decode("latin-1")
     form: Sequence[tuple[str, str]] = ()
     if request.mimetype == "application/x-www-form-urlencoded":

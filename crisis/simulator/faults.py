@@ -52,6 +52,9 @@ KINDS: dict[str, dict[str, str]] = {
     "mastodon": HTTP_KINDS,
     "bluesky": HTTP_KINDS,
     "wordpress": HTTP_KINDS,
+    "facebook": HTTP_KINDS,
+    "instagram": HTTP_KINDS,
+    "threads": HTTP_KINDS,
 }
 
 ALLOWED = {"provider", "kind", "times", "seconds", "match", "scope"}

@@ -51,6 +51,9 @@ class Internet:
         self.inbound = Inbound(accounts.sms, self.carrier, self.callbacks, self.ledger, sms_inbound)
         self.postman = Postman(self.mailboxes, accounts.mail, self.faults, self.ledger)
         self.networks: dict[str, Network] = {name: kind(self.faults, self.ledger) for name, kind in NETWORKS.items()}
+        for network in self.networks.values():
+            if hasattr(network, "hooks"):  # it calls webhooks, where texts from phones go as well
+                network.hooks = sms_inbound
         self._introduce()
 
     def reset(self) -> None:

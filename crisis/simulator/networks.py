@@ -1,9 +1,12 @@
 """The pretend networks there are, one line each, besides X, SMS and e-mail, which have folders and accounts of their own."""
 
 from crisis.simulator.bluesky import Bluesky
+from crisis.simulator.facebook import Facebook
+from crisis.simulator.instagram import Instagram
 from crisis.simulator.linkedin.network import LinkedInNetwork
 from crisis.simulator.mastodon import Mastodon
 from crisis.simulator.network import Network
+from crisis.simulator.threads import Threads
 from crisis.simulator.wordpress import WordPress
 from crisis.simulator.youtube.network import YouTubeNetwork
 
@@ -13,4 +16,7 @@ NETWORKS: dict[str, type[Network]] = {
     "mastodon": Mastodon,
     "bluesky": Bluesky,
     "wordpress": WordPress,
+    "facebook": Facebook,
+    "instagram": Instagram,
+    "threads": Threads,
 }

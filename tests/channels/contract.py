@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,14 +129,18 @@ def opening(options: Any, tmp_path: Path, **changed: Any) -> Opening:
     return replace(base, **changed)
 
 
-async def keeps(case: Case, open_at: Open, out: Outgoing) -> None:
-    """One row of the table: exactly one request, exactly this error, and words that a person can read."""
+async def keeps(case: Case, open_at: Open, out: Outgoing, before: Sequence[Reply] = ()) -> None:
+    """One row of the table: exactly one call that changes something, exactly this error, and words a person can read.
+
+    `before` are the answers to the calls that prepare the one that everybody sees.
+    """
     if case.reply is None:
         error = await refused(open_at(closed_port()), out)
     else:
-        async with serving(case.reply) as stub:
+        async with serving(*before, case.reply) as stub:
             error = await refused(open_at(stub.url), out)
-            assert len(stub.requests) == 1, "a send never repeats by itself"
+            writes = [request for request in stub.requests if request.method != "GET"]
+            assert len(writes) == 1 + len(before), "a send never repeats by itself"
     assert type(error) is case.means, f"{error!r} {error.say}"
     assert error.say
     assert "<" not in error.say, "no page of HTML is shown to a person"

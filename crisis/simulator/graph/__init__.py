@@ -1,0 +1,1 @@
+"""What the pretend Facebook, Instagram and Threads share: the Graph API's manners, memory and webhooks."""

@@ -1,0 +1,5 @@
+"""A pretend Instagram, under /instagram: pictures with captions, and comments."""
+
+from crisis.simulator.instagram.network import Instagram
+
+__all__ = ["Instagram"]
