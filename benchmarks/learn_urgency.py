@@ -18,7 +18,7 @@ from crisis.triage.classifier import SIZE, WEIGHTS, Weights, features, place
 from crisis.triage.normalise import clean
 from crisis.triage.rules import OTHER, OWN_LANGUAGES, UNKNOWN, Finder, finder
 
-PASSES = 12
+PASSES = 6
 STEP = 0.3
 SHRINK = 2e-5
 _finders: dict[str, Finder] = {}

@@ -25,7 +25,7 @@ _HEAD = struct.Struct("<4sBff")  # mark, bits, worth of one step of a weight, bi
 _MARK = b"URG1"
 _MOST_WORDS = 60  # words looked at
 LEARNED_FROM = frozenset(
-    {"en", "es", "it", "tl", "und"}
+    {"en", "es", "it", "fr", "pt", "tl", "und"}
 )  # elsewhere its words mean nothing, and only rules and form speak
 
 

@@ -28,6 +28,10 @@ _NAME = re.compile(r"@\w{1,64}(?:@[\w.-]{1,80})?")
 _TAG = re.compile(r"#(\w{1,140})")
 _PHONE = re.compile(r"(?<![\w.])\+?\d(?:[ .\-/]?\d){7,12}(?!\w)")
 _HUMPS = re.compile(r"(?<=[a-zæøåäöü])(?=[A-ZÆØÅÄÖÜ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)")
+_RESCUE = re.compile(
+    r"^(?:rescue|sos)(?=\w{2})|(?<!dog)(?<!cat)(?<!pet)(?<!animal)(?<=\w{3})(?:rescue|sos)$", re.IGNORECASE
+)
+RESCUE_TAG = "rescuetag"  # a tag that people agreed on for calls, as #SomePlaceRescue
 _DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[.!?;,\n…]|[🙏❤💔😂🤣🆘]")
 _STOPS = frozenset(".!?;\n…")
@@ -107,5 +111,6 @@ def clean(text: str) -> Clean:
 
 
 def _apart(tag: re.Match[str]) -> str:
-    """`#PrayForBoston` says three words; `#rescuePH` says rescue."""
-    return " " + _HUMPS.sub(" ", tag[1].replace("_", " ")) + " "
+    """`#PrayForBoston` says three words; `#PlaceRescue` says that it is a call."""
+    said = " " + _HUMPS.sub(" ", tag[1].replace("_", " ")) + " "
+    return said + RESCUE_TAG + " " if _RESCUE.search(tag[1]) else said

@@ -31,7 +31,6 @@ _READ_WITH = {
     "sv": ("sv", "nb", "nn", "en"),
     UNKNOWN: (OTHER, "nb", "nn", "en"),
 }
-_DENIABLE = ("danger", "kin", None)  # nobody denies a question
 _NEAR = 3  # a negation reaches so many words forward
 _MOST_REMEMBERED = 40_000  # words; then memory is emptied and fills again
 
@@ -56,6 +55,11 @@ class Group(BaseModel):
     words: tuple[str, ...]
     negatable: bool = True  # "no one is injured" takes the find away
     with_danger: bool = False  # counts only beside a find that points to danger or to somebody missed
+
+    @property
+    def deniable(self) -> bool:
+        """Nobody denies a question, thanks or a place."""
+        return self.negatable and not self.with_danger and self.points > 0 and self.lane in ("danger", "kin", None)
 
     @field_validator("words")
     @classmethod
@@ -160,7 +164,7 @@ class Finder:
                 end = at + 1 + len(rest)
                 if rest and (end > most or not all(map(_is, rest, words[at + 1 : end]))):
                     continue
-                denied = group.negatable and group.lane in _DENIABLE and group.points > 0 and self._denied(words, at)
+                denied = group.deniable and self._denied(words, at)
                 if before is None or not denied:
                     found[group.name] = Find(group, " ".join(words[at:end]), denied)
         return list(found.values())

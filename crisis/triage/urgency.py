@@ -6,16 +6,18 @@ outside: it is added when somebody looks (`age`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp
+from typing import Any
 
 from crisis.sentence import Sentence
 from crisis.triage.normalise import Clean
 from crisis.triage.rules import Find, Lane
 
 _CALLS = frozenset({"danger", "kin"})
+_BODILY = frozenset({"injured", "breath", "dying", "trapped", "danger"})
 _ADMITS_DANGER = 20  # points of finds in the danger lane from which a message belongs there
 _NUMBERED = frozenset(["people", "persons", "person", "pax", "kids", "children", "families", "adults", "of", "us", "personer", "barn", "stykker", "stykk", "stykke", "vaksne", "voksne", "elever", "pasienter", "passasjerer", "personar", "menneske", "mennesker", "unger", "ungar", "passasjerar", "elevar", "pasientar", "folk", "personen", "kinder", "leute", "människor", "mennesker", "osób", "osoby", "dzieci", "людей", "осіб", "дітей", "أشخاص", "personas", "niños", "personnes", "persone", "bata"])  # fmt: skip
 _SAID = {
@@ -40,6 +42,14 @@ class Reason:
 
     say: Sentence
     points: int
+
+    def kept(self) -> dict[str, object]:
+        """As a JSON column holds it, still translatable when it is read."""
+        return {"words": self.say.words, "facts": dict(self.say.facts), "points": self.points}
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Reason:
+        return cls(Sentence(str(kept["words"]), **kept["facts"]), int(kept["points"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,9 @@ def points(clean: Clean, finds: Sequence[Find], own: frozenset[str], incident: f
     if calls and not speaks and any(find.group.name == "rumour" for find in standing):
         reasons.append(Reason(Sentence("passes on what others say"), -30))
     if calls:
+        names = {find.group.name for find in standing}
+        if speaks and "kin" in names and names & _BODILY:
+            reasons.append(Reason(Sentence("somebody close to the writer is in danger"), 14))
         if speaks:
             reasons.append(Reason(Sentence("speaks of themselves"), 10))
         if clean.phone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from crisis.triage.rules import BadRules
 from crisis.triage.understanding import Reader, Understood, understand
+from crisis.triage.urgency import Reason
 
 HERE = Path(__file__).parent
 MESSAGES: dict[str, dict[str, list[str]]] = tomllib.loads((HERE / "messages.toml").read_text())
@@ -175,3 +177,18 @@ def test_a_units_broken_file_is_named_at_once(tmp_path: Path) -> None:
     (tmp_path / "nb.toml").write_text('[[groups]]\nname = "code"\npoints = "many"\nwords = ["x"]\n')
     with pytest.raises(BadRules, match=r"nb\.toml:3"):
         Reader(tmp_path)
+
+
+def test_reasons_survive_a_json_column() -> None:
+    made = understand("We are trapped at 12 Main Street, 4 people")
+    again = [Reason.read(json.loads(json.dumps(reason.kept()))) for reason in made.reasons]
+    assert again == list(made.reasons)
+    assert [reason.say.facts for reason in again] == [reason.say.facts for reason in made.reasons]
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [("12 Hill Road #TownRescue", True), ("#rescueXY Hill Road", True), ("#DogRescue Hill Road", False)],
+)
+def test_a_tag_agreed_on_for_calls_is_a_call(text: str, called: bool) -> None:
+    assert (understand(text).lane == "danger") is called
