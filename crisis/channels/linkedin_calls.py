@@ -86,7 +86,7 @@ class Calls:
         ends = told.get("expires_at")
         until = datetime.fromtimestamp(float(ends), UTC) if ends else None
         if self._tokens is not None:
-            until = await self._tokens.refresh_until() or until
+            until = await self._tokens.refresh_until()  # the shorter end is renewed without anybody
         return (
             until,
             NEEDED_SCOPES - frozenset(str(told.get("scope", "")).replace(",", " ").split()),

@@ -47,6 +47,7 @@ KINDS: dict[str, dict[str, str]] = {
     "x": HTTP_KINDS,
     "twilio": {**HTTP_KINDS, **CALLBACK_KINDS},
     "smtp": SMTP_KINDS,
+    "flickr": HTTP_KINDS,
     "youtube": HTTP_KINDS,
     "linkedin": HTTP_KINDS,
     "mastodon": HTTP_KINDS,

@@ -10,11 +10,10 @@ import time
 from base64 import b64encode
 from collections import deque
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 from oauthlib.oauth1.rfc5849 import signature
-
-from crisis.simulator.accounts import XAccount
 
 PUBLIC_NAMES = ("https://api.x.com", "https://api.twitter.com")
 GREATEST_SKEW = 300
@@ -37,16 +36,32 @@ class Signed:
     form: str = ""
 
 
-class Keyring:
-    """The X accounts by their access token, and the nonces already used."""
+class Keys(Protocol):
+    """The four secrets of an account."""
 
-    def __init__(self, accounts: tuple[XAccount, ...]) -> None:
+    @property
+    def consumer_key(self) -> str: ...
+    @property
+    def consumer_secret(self) -> str: ...
+    @property
+    def access_token(self) -> str: ...
+    @property
+    def access_token_secret(self) -> str: ...
+
+
+Account = TypeVar("Account", bound=Keys)
+
+
+class Keyring(Generic[Account]):
+    """The accounts by their access token, and the nonces already used."""
+
+    def __init__(self, accounts: tuple[Account, ...]) -> None:
         """Know these accounts."""
         self._accounts = {account.access_token: account for account in accounts}
         self._nonces: set[tuple[str, str, str]] = set()
         self._order: deque[tuple[str, str, str]] = deque()
 
-    def account_of(self, asked: Signed) -> XAccount:
+    def account_of(self, asked: Signed) -> Account:
         """The account that signed. Raises NotSigned."""
         scheme, _, rest = asked.authorization.partition(" ")
         if scheme.lower() != "oauth":
@@ -70,7 +85,7 @@ class Keyring:
         self._spend(account, given)
         return account
 
-    def _spend(self, account: XAccount, given: dict[str, str]) -> None:
+    def _spend(self, account: Account, given: dict[str, str]) -> None:
         nonce = (account.access_token, given.get("oauth_nonce", ""), given.get("oauth_timestamp", ""))
         if not nonce[1] or nonce in self._nonces:
             raise NotSigned("the nonce is missing or was used before")
@@ -80,7 +95,7 @@ class Keyring:
             self._nonces.discard(self._order.popleft())
 
 
-def _matches(asked: Signed, claimed: str, account: XAccount) -> bool:
+def _matches(asked: Signed, claimed: str, account: Keys) -> bool:
     collected = signature.collect_parameters(
         uri_query=asked.query,
         body=asked.form or None,
