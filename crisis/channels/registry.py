@@ -9,7 +9,22 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels import (, apprise, bluesky, email, facebook, instagram, linkedin, mastodon, page, sms, threads, whatsapp, wordpress, x, youtube
+from crisis.channels import (
+    apprise,
+    bluesky,
+    email,
+    facebook,
+    instagram,
+    linkedin,
+    mastodon,
+    page,
+    sms,
+    threads,
+    whatsapp,
+    wordpress,
+    x,
+    youtube,
+)
 from crisis.channels.base import Facts
 from crisis.channels.opening import Kind, Opening
 
