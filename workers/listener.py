@@ -81,6 +81,8 @@ class Listener:
                 if mine:
                     found = await channel.poll(cursor)
                     await asyncio.to_thread(self._store, account_id, found)
+                    if found.dropped:
+                        log.info("poll.dropped", account=str(account_id), count=found.dropped)
                 troubles = 0
             except SendError as error:
                 troubles += 1

@@ -377,6 +377,7 @@ class Polled:
     cursor: str | None
     inbounds: Sequence[Inbound] = ()
     receipts: Sequence[Receipt] = ()
+    dropped: int = 0  # what machines said and nobody needs to read
 
 
 @runtime_checkable

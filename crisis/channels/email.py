@@ -18,9 +18,22 @@ from typing import Literal
 import aiosmtplib
 from pydantic import Field, field_validator, model_validator
 
-from crisis.channels.base import Accepted, Facts, Health, Misconfigured, Outgoing, Rejected, SendError
+from crisis.channels.base import (
+    Accepted,
+    Facts,
+    Health,
+    Inbound,
+    Misconfigured,
+    Outgoing,
+    Polled,
+    Receipt,
+    Rejected,
+    SendError,
+)
 from crisis.channels.counting import plain
+from crisis.channels.imap import Mailbox
 from crisis.channels.mail import mailbox, message_id, render_mail
+from crisis.channels.mail_reading import read
 from crisis.channels.opening import Opening, own_machine
 from crisis.channels.smtp_replies import Stage, lost, replied
 from crisis.settings import Frozen, SecretRef, SettingsError
@@ -39,6 +52,7 @@ FACTS = Facts(
     measure=plain(20_000),  # our own bound: more than a crisis statement should ever be
 )
 PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
+IMAP_PORTS = {"starttls": 143, "tls": 993, "none": 143}  # RFC 9051; RFC 8314
 FRESH_SECONDS = 10.0  # a connection idle for longer is asked with NOOP whether it still lives
 TLS_WORDS = {"starttls": "STARTTLS", "tls": "TLS", "none": "no TLS"}
 
@@ -57,6 +71,13 @@ class Options(Frozen):
     helo_name: str | None = Field(default=None, description="how this machine introduces itself; its own name if empty")
     connections: int = Field(default=FACTS.concurrency, ge=1, le=20, description="kept open at most")
     messages_per_connection: int = Field(default=100, ge=1, le=10_000, description="before it is renewed")
+    imap_host: str | None = Field(default=None, min_length=1, description="where answers and bounces arrive")
+    imap_port: int | None = Field(default=None, ge=1, le=65535, description="993 for tls, 143 for starttls and none")
+    imap_tls: Literal["starttls", "tls", "none"] = Field(default="tls", description="how that line is encrypted")
+    imap_username: str | None = Field(default=None, description="sign in there as; username if empty")
+    imap_password: SecretRef | None = Field(default=None, description="sign in there with; password if empty")
+    imap_folder: str = Field(default="INBOX", pattern=r'^[^"\\\r\n]{1,100}$', description="the folder that is read")
+    poll_seconds: float = Field(default=60, ge=5, le=3600, description="between looks into that folder")
     connect_seconds: float = Field(default=10, gt=0, le=60, description="longest wait for a connection")
     read_seconds: float = Field(default=30, gt=0, le=600, description="longest wait for a reply")
 
@@ -71,6 +92,13 @@ class Options(Frozen):
         if (self.username is None) != (self.password is None):
             msg = "username and password belong together; give both or neither"
             raise ValueError(msg)
+        if self.imap_host is not None:
+            if not (self.imap_username or self.username) or not (self.imap_password or self.password):
+                msg = "imap_host needs imap_username and imap_password, or username and password"
+                raise ValueError(msg)
+            if not own_machine(self.imap_host) and (self.imap_tls == "none" or not self.verify):
+                msg = 'a password must not travel unencrypted; set imap_tls = "tls" or "starttls"'
+                raise ValueError(msg)
         if not own_machine(self.host) and not self.verify:
             msg = "verify = false is for a server on this machine only; give its certificate as ca_file"
             raise ValueError(msg)
@@ -109,7 +137,9 @@ class Email:
         self._options = options
         self._sender = as_address(options.sender)
         self._password = options.password.reveal() if options.password else None
-        self._tls = _tls(options)
+        self._tls = _tls(options, options.tls)
+        self.poll_seconds = options.poll_seconds
+        self._mailbox = _mailbox(options)
         self._free = asyncio.Semaphore(options.connections)
         self._idle: list[_Line] = []
 
@@ -154,6 +184,24 @@ class Email:
         finally:
             line.client.close()
         return Health(ok=True, say=f"{self._options.host} takes our messages, {TLS_WORDS[self._options.tls]}")
+
+    async def poll(self, cursor: str | None) -> Polled:
+        """Bounces as receipts, people's mail as inbound; machines' answers are dropped and counted.
+
+        An account that reads no mailbox has nothing new, ever.
+        """
+        if self._mailbox is None:
+            return Polled(cursor)
+        reached, letters = await asyncio.to_thread(self._mailbox.read, cursor)
+        validity = reached.partition(":")[0]
+        own = self._sender.addr_spec
+        seen = [read(one.raw, name=f"{validity}:{one.uid}", at=one.at, own=own) for one in letters]
+        return Polled(
+            reached,
+            inbounds=[one for one in seen if isinstance(one, Inbound)],
+            receipts=[one for one in seen if isinstance(one, Receipt)],
+            dropped=sum(one is None for one in seen),
+        )
 
     async def close(self) -> None:
         while self._idle:
@@ -227,8 +275,24 @@ class Email:
         await client.login(username, password)
 
 
-def _tls(options: Options) -> ssl.SSLContext | None:
-    if options.tls == "none":
+def _mailbox(options: Options) -> Mailbox | None:
+    secret = options.imap_password or options.password
+    if options.imap_host is None or secret is None:
+        return None
+    return Mailbox(
+        host=options.imap_host,
+        port=options.imap_port or IMAP_PORTS[options.imap_tls],
+        tls=options.imap_tls,
+        context=_tls(options, options.imap_tls),
+        username=options.imap_username or options.username or "",
+        password=secret.reveal(),
+        folder=options.imap_folder,
+        seconds=options.read_seconds,
+    )
+
+
+def _tls(options: Options, how: str) -> ssl.SSLContext | None:
+    if how == "none":
         return None
     context = ssl.create_default_context()
     if options.ca_file:
