@@ -14,6 +14,7 @@ from crisis.channels import (
     bluesky,
     email,
     facebook,
+    flickr,
     instagram,
     linkedin,
     mastodon,
@@ -45,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "facebook": Kind(facebook.FACTS, facebook.Options, facebook.Facebook),
     "instagram": Kind(instagram.FACTS, instagram.Options, instagram.Instagram),
     "threads": Kind(threads.FACTS, threads.Options, threads.Threads),
+    "flickr": Kind(flickr.FACTS, flickr.Options, flickr.Flickr),
 }
 FACTS: Mapping[str, Facts] = {name: kind.facts for name, kind in KINDS.items()}
 OPTIONS: dict[str, type[BaseModel]] = {name: kind.options for name, kind in KINDS.items()}

@@ -2,6 +2,7 @@
 
 from crisis.simulator.bluesky import Bluesky
 from crisis.simulator.facebook import Facebook
+from crisis.simulator.flickr.network import FlickrNetwork
 from crisis.simulator.instagram import Instagram
 from crisis.simulator.linkedin.network import LinkedInNetwork
 from crisis.simulator.mastodon import Mastodon
@@ -11,6 +12,7 @@ from crisis.simulator.wordpress import WordPress
 from crisis.simulator.youtube.network import YouTubeNetwork
 
 NETWORKS: dict[str, type[Network]] = {
+    "flickr": FlickrNetwork,
     "youtube": YouTubeNetwork,
     "linkedin": LinkedInNetwork,
     "mastodon": Mastodon,
