@@ -15,6 +15,7 @@ from crisis.console.guard import enter, may
 from crisis.console.here import actor, fragment, runtime, unit
 from crisis.console.wording import refusal
 from crisis.models import Account, utcnow
+from crisis.sending import fallback
 from crisis.sending.pause import pause as pause_account
 from crisis.sending.pause import resume as resume_account
 from crisis.sending.pulse import ENDS_SOON
@@ -66,6 +67,34 @@ def resume(account_id: uuid.UUID) -> ResponseReturnValue:
         resume_account(session, actor(), _account(session, account_id))
     flash(gettext("The account speaks again. What waited leaves now, unless it has grown too old."), "good")
     return redirect(url_for("accounts.index"))
+
+
+@pages.get("/<uuid:account_id>/fallback")
+@may(Role.OFFICER, Role.ADMINISTRATOR)
+def ask_switch(account_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.reading() as session:
+        return _switch_page(session, account_id, "")
+
+
+@pages.post("/<uuid:account_id>/fallback")
+@may(Role.OFFICER, Role.ADMINISTRATOR)
+def switch(account_id: uuid.UUID) -> ResponseReturnValue:
+    turn = fallback.switch_back if request.form.get("to") == "back" else fallback.switch_over
+    try:
+        with runtime().database.writing() as session:
+            moved = turn(session, actor(), _account(session, account_id), request.form.get("reason", ""), utcnow())
+    except NotAllowed as error:
+        with runtime().database.reading() as session:
+            return _switch_page(session, account_id, refusal(error)), 422
+    flash(gettext("Switched. %(count)d messages that had not left go along.", count=moved), "good")
+    return redirect(url_for("accounts.index"))
+
+
+def _switch_page(session: Session, account_id: uuid.UUID, error: str) -> str:
+    account = _account(session, account_id)
+    if account.fallback is None:
+        abort(404)
+    return render_template("console/account_switch.html", account=account, error=error)
 
 
 def _seen(session: Session) -> dict[str, Any]:

@@ -163,6 +163,7 @@ def _seen(session: Session, this: Found) -> dict[str, Any]:
         "seconds_left": max(0, round((broadcast.leaves_at - now).total_seconds())) if broadcast.leaves_at else 0,
         "minutes_to_update": _minutes(broadcast.next_update_at, now),
         "followed": _followed(session, broadcast),
+        "ended": _ended(session, broadcast),
         "follow_ups": _follow_ups(this.playbook, broadcast) if this.incident.closed_at is None else [],
         "may_repeat": _may_repeat(session, broadcast),
         "releaser": session.get(User, broadcast.released_by) if broadcast.released_by else None,
@@ -189,6 +190,19 @@ def _followed(session: Session, broadcast: Broadcast) -> list[Broadcast]:
             .order_by(Broadcast.released_at.desc())
         )
     )
+
+
+def _ended(session: Session, broadcast: Broadcast) -> bool:
+    """Has the all-clear of its incident been released, and is this not it?"""
+    asked = select(Broadcast.id).where(
+        Broadcast.incident_id == broadcast.incident_id,
+        Broadcast.phase == "all_clear",
+        Broadcast.purpose == Purpose.STATEMENT,
+        Broadcast.released_at.is_not(None),
+        Broadcast.state != BroadcastState.STOPPED,
+        Broadcast.id != broadcast.id,
+    )
+    return broadcast.phase != "all_clear" and session.scalar(asked.limit(1)) is not None
 
 
 def _may_repeat(session: Session, broadcast: Broadcast) -> bool:

@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
-from crisis.models import Account, Broadcast, InboundRow, Incident, Unit, User
-from crisis.states import BroadcastState, Mode, Purpose, Role
+from crisis.models import Account, Broadcast, InboundRow, Incident, Tally, Unit, User
+from crisis.states import BroadcastState, DeliveryState, Mode, Purpose, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class OpenIncident:
     opened_at: datetime
     released: int
     last_released_at: datetime | None
+    failed: int = 0
+    uncertain: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,31 @@ def _incidents(session: Session, actor: Actor) -> list[OpenIncident]:
         .group_by(Incident.id, Unit.name)
         .order_by(Incident.mode.desc(), Incident.opened_at.desc())
     )
+    found = rows.all()
+    wrong = _gone_wrong(session, [one.id for one, *_ in found])
     return [
-        OpenIncident(one.id, one.title, one.mode, unit, one.opened_at, count, latest)
-        for one, unit, count, latest in rows
+        OpenIncident(one.id, one.title, one.mode, unit, one.opened_at, count, latest, *wrong.get(one.id, (0, 0)))
+        for one, unit, count, latest in found
     ]
+
+
+def _gone_wrong(session: Session, incidents: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[int, int]]:
+    """How many deliveries of each incident's statements failed, and how many are uncertain."""
+    rows = session.execute(
+        select(Broadcast.incident_id, Tally.state, func.sum(Tally.count))
+        .join(Tally, Tally.broadcast_id == Broadcast.id)
+        .where(
+            Broadcast.incident_id.in_(incidents),
+            Broadcast.purpose == Purpose.STATEMENT,
+            Tally.state.in_([DeliveryState.FAILED, DeliveryState.UNCERTAIN]),
+        )
+        .group_by(Broadcast.incident_id, Tally.state)
+    )
+    counts = {(incident, state): int(count) for incident, state, count in rows}
+    return {
+        one: (counts.get((one, DeliveryState.FAILED), 0), counts.get((one, DeliveryState.UNCERTAIN), 0))
+        for one in incidents
+    }
 
 
 def _approvals(session: Session, actor: Actor) -> list[Waiting]:

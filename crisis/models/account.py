@@ -59,6 +59,9 @@ class Account(Base):
     budget_until: Mapped[datetime | None]
 
     unit: Mapped[Unit] = relationship()
+    fallback: Mapped[Account | None] = relationship(
+        primaryjoin="foreign(Account.fallback_id) == remote(Account.id)", viewonly=True
+    )
 
 
 class AccountNote(Base):

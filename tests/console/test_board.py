@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from crisis.models import Account, Broadcast
+from crisis.models import Account, Broadcast, Delivery, Tally, utcnow
 from crisis.states import BroadcastState, DeliveryState, Mode
 from tests.console.scene import Browser, Night, a_night, board
 
@@ -183,3 +183,56 @@ def test_a_viewer_watches_and_cannot_act(night: Night, released: uuid.UUID) -> N
 def _account(night: Night, key: str) -> uuid.UUID:
     with night.scene.runtime.database.reading() as session:
         return session.scalars(select(Account.id).where(Account.key == key)).one()
+
+
+def test_what_waits_says_why_and_when_the_next_try_is(night: Night, kari: Browser, released: uuid.UUID) -> None:
+    now = utcnow()
+    with night.scene.runtime.database.writing() as session:
+        row = session.scalars(select(Delivery).where(Delivery.broadcast_id == released)).first()
+        assert row is not None
+        row.attempts, row.say, row.code, row.due_at = (
+            1,
+            "HTTP 429: Too Many Requests",
+            "429",
+            now + timedelta(minutes=9),
+        )
+    html = kari.get(board(released)).text
+    assert "<q>HTTP 429: Too Many Requests</q>" in html
+    assert 'class="waits"' in html
+
+
+def test_one_reason_is_told_once_and_with_its_number(night: Night, kari: Browser, released: uuid.UUID) -> None:
+    with night.scene.runtime.database.writing() as session:
+        rows = session.scalars(select(Delivery).where(Delivery.broadcast_id == released)).all()
+        whose = rows[0].account_id
+        mine = [row for row in rows if row.account_id == whose]
+        for row in mine:
+            row.state, row.say, row.code = DeliveryState.FAILED, "no such place", "21211"
+            session.get_one(Tally, (released, whose, DeliveryState.QUEUED)).count -= 1
+        session.add(Tally(broadcast_id=released, account_id=whose, state=DeliveryState.FAILED, count=len(mine)))
+    html = kari.get(board(released)).text
+    assert html.count("no such place") == 1
+    assert f"{len(mine)} failed." in kari.get("/").text
+
+
+def test_a_fallback_is_used_and_ended_by_hand(night: Night, released: uuid.UUID) -> None:
+    with night.scene.runtime.database.writing() as session:
+        account = session.scalars(select(Account).join(Delivery, Delivery.account_id == Account.id)).first()
+        assert account is not None
+        other = Account(key="spare", unit_id=account.unit_id, channel=account.channel, mode=account.mode)
+        session.add(other)
+        session.flush()
+        account.fallback_id = other.id
+        account_id, key = account.id, account.key
+    kari = night.browser("kari")
+    page = f"/accounts/{account_id}/fallback"
+    assert kari.send(page, page, to="over", reason=" ").status_code == 422
+    kari.send(page, page, to="over", reason="The number is blocked")
+    assert "The number is blocked" in kari.get("/accounts/").text
+    assert "spare" in kari.get(board(released)).text
+    with night.scene.runtime.database.reading() as session:
+        through = {row.through_id for row in session.scalars(select(Delivery).where(Delivery.account_id == account_id))}
+        assert through == {session.scalars(select(Account.id).where(Account.key == "spare")).one()}
+    kari.send(page, page, to="back", reason="Mended")
+    with night.scene.runtime.database.reading() as session:
+        assert session.scalars(select(Account).where(Account.key == key)).one().back_at is not None
