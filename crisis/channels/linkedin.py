@@ -102,7 +102,8 @@ class LinkedIn:
     """One organisation's page."""
 
     facts = FACTS
-    shakes_hands = True
+    shakes_hands = True  # the challenge, every two hours
+    largest_hook = 512 * 1024  # ten notifications at once, each with the post and the comment in it
 
     def __init__(self, opening: Opening) -> None:
         options: Options = opening.options
