@@ -93,7 +93,10 @@ def admit() -> ResponseReturnValue | None:
     g.actor = visitor.actor
     g.unit = _unit_of(visitor)
     if guard.kind == "may" and (g.unit is None or not g.unit.roles & guard.roles):
-        abort(403)
+        # A link to something in another unit of theirs: the page enters that unit, and asks for the role there.
+        g.unit = next((unit for unit in visitor.units if unit.roles & guard.roles), None) if request.view_args else None
+        if g.unit is None:
+            abort(403)
     return None
 
 
