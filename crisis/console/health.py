@@ -63,6 +63,7 @@ class AccountHealth:
     health: str
     checked_at: datetime | None
     expires_at: datetime | None = None
+    ended: bool = False  # its credentials have run out
     used_up: bool = False  # of what its network counts, such as posts we may read a day
 
 
@@ -119,6 +120,7 @@ def _accounts(session: Session, unit_ids: Sequence[uuid.UUID], now: datetime) ->
             row.health,
             row.checked_at,
             row.expires_at,
+            row.expires_at is not None and row.expires_at <= now,
             _used_up(row, now),
         )
 

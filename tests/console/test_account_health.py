@@ -100,6 +100,9 @@ def test_the_pages_say_when_credentials_end(
     if words:
         assert f"Tilgangen til {KEY} {words[0]}" in first
         assert words[1] in accounts
+        assert ("kan ikke sende" in accounts) is (days < 0), (
+            "nothing says it can send once its credentials have run out"
+        )
     else:
         assert "Tilgangen til" not in first
         assert "tilgangen gjelder til" in accounts
