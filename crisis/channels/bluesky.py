@@ -32,7 +32,7 @@ from crisis.channels.base import (
 )
 from crisis.channels.bluesky_client import Session
 from crisis.channels.bluesky_listening import Listening
-from crisis.channels.bluesky_records import POST, THREADGATE, handles, parts, post, record_key
+from crisis.channels.bluesky_records import POST, THREADGATE, as_written, handles, parts, post, record_key
 from crisis.channels.errors import as_promised
 from crisis.channels.graphemes import bluesky_size
 from crisis.channels.opening import Opening
@@ -257,7 +257,7 @@ class Bluesky:
     def _shown(self, since: datetime) -> list[Shown]:
         with as_promised():
             return [
-                Shown(str(one["uri"]), str(one["value"].get("text", "")), at, self._url(str(one["uri"])))
+                Shown(str(one["uri"]), as_written(one["value"]), at, self._url(str(one["uri"])))
                 for one in self._own(since - timedelta(days=1))  # keys and times of a record need not agree
                 if (at := datetime.fromisoformat(str(one["value"]["createdAt"]))) >= since
             ]

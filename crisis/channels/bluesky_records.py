@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crisis.channels.base import Outgoing
-from crisis.channels.graphemes import graphemes
+from crisis.channels.graphemes import bluesky_display, graphemes
 
 POST = "app.bsky.feed.post"
 _FACET = "app.bsky.richtext.facet"
@@ -21,7 +21,6 @@ THREADGATE = "app.bsky.feed.threadgate"
 MOST_TAGS, LONGEST_TAG = 8, 64  # lexicon app.bsky.feed.post: tags
 _ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"  # base32-sortable (AT Protocol, record keys: TID)
 _TID_LENGTH = 13
-_LINK = re.compile(r"(?<![\w@])https?://[^\s<>\"'«»]*[^\s<>\"'«».,:;!?\])}]", re.IGNORECASE)
 _TAG = re.compile(r"(?<![\w#&/])#(\w*[^\W\d]\w*)")
 _HANDLE = re.compile(
     r"(?<![\w/@.])@((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)", re.IGNORECASE
@@ -61,13 +60,13 @@ def handles(text: str) -> list[str]:
     return list(dict.fromkeys(found[1].lower() for found in _HANDLE.finditer(text)))
 
 
-def facets(text: str, dids: Mapping[str, str]) -> list[dict[str, Any]]:
+def facets(text: str, links: Iterable[tuple[int, int, str]], dids: Mapping[str, str]) -> list[dict[str, Any]]:
     """Links, hashtags and the accounts in `dids`, by byte of the UTF-8 text, end exclusive, in order (lexicon facet).
 
-    The server finds none of these by itself.
+    The server finds none of these by itself. `links` and `text` are as `bluesky_display` gives them.
     """
     found: list[tuple[int, int, dict[str, str]]] = [
-        *((one.start(), one.end(), {"$type": f"{_FACET}#link", "uri": one[0]}) for one in _LINK.finditer(text)),
+        *((start, end, {"$type": f"{_FACET}#link", "uri": uri}) for start, end, uri in links),
         *(
             (one.start(), one.end(), {"$type": f"{_FACET}#mention", "did": dids[one[1].lower()]})
             for one in _HANDLE.finditer(text)
@@ -100,8 +99,9 @@ def post(
     film: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The whole record of a post; nothing in it is null."""
-    made: dict[str, Any] = {"$type": POST, "text": out.text, "createdAt": created_at(out), "langs": [out.language]}
-    if marked := facets(out.text, dids):
+    text, links = bluesky_display(out.text)
+    made: dict[str, Any] = {"$type": POST, "text": text, "createdAt": created_at(out), "langs": [out.language]}
+    if marked := facets(text, links, dids):
         made["facets"] = marked
     if reply:
         made["reply"] = dict(reply)
@@ -125,3 +125,14 @@ def parts(uri: str) -> tuple[str, str, str]:
     if scheme or not (repository and collection and key):
         raise ValueError(uri)
     return repository, collection, key
+
+
+def as_written(record: Mapping[str, Any]) -> str:
+    """The text of a record with its links whole again; a facet that makes no sense is left alone."""
+    data = str(record.get("text", "")).encode()
+    for facet in sorted(record.get("facets") or (), key=lambda one: -int(one["index"]["byteStart"])):
+        start, end = int(facet["index"]["byteStart"]), int(facet["index"]["byteEnd"])
+        uri = next((str(one["uri"]) for one in facet["features"] if one.get("uri")), None)
+        if uri and 0 <= start < end <= len(data):
+            data = data[:start] + uri.encode() + data[end:]
+    return data.decode(errors="replace")

@@ -35,8 +35,27 @@ def mastodon_size(text: str, limit: int = MASTODON_LIMIT) -> Size:
     return Size(mastodon_length(text), limit, "characters")
 
 
+def bluesky_display(text: str) -> tuple[str, list[tuple[int, int, str]]]:
+    """The text as its readers see it, and where in it which link stands (start, end, address).
+
+    Links count whole there; but the words of a link need not be its address (lexicon facet), so in a text that is too
+    long they are cut down to their host, the way the network's own app cuts them.
+    """
+    if graphemes(text) <= BLUESKY_LIMIT:
+        return text, [(one.start(), one.end(), one[0]) for one in _URL.finditer(text)]
+    shown, links, done = "", [], 0
+    for one in _URL.finditer(text):
+        shown += text[done : one.start()]
+        host, slash, path = one[0].partition("://")[2].partition("/")
+        words = f"{host}/…" if slash and path else host
+        links.append((len(shown), len(shown) + len(words), one[0]))
+        shown, done = shown + words, one.end()
+    return shown + text[done:], links
+
+
 def bluesky_size(text: str) -> Size:
     """Graphemes, at most 300; a text of very long clusters can run into the limit of 3,000 bytes before."""
+    text, _ = bluesky_display(text)
     used, length = graphemes(text), len(text.encode())
     if length > BLUESKY_BYTES:
         note = Sentence("%(used)d bytes of at most %(limit)d", used=length, limit=BLUESKY_BYTES)

@@ -34,9 +34,9 @@ from crisis.channels.base import (
 )
 from crisis.channels.bluesky import FACTS, Bluesky, Options
 from crisis.channels.bluesky_client import refusal
-from crisis.channels.bluesky_records import created_at, facets, parts, post, record_key
+from crisis.channels.bluesky_records import as_written, created_at, facets, parts, post, record_key
 from crisis.channels.errors import answer, failure
-from crisis.channels.graphemes import bluesky_size
+from crisis.channels.graphemes import bluesky_display, bluesky_size
 from crisis.settings import SecretRef
 from crisis.simulator.bluesky import Bluesky as Stand
 from crisis.simulator.server import Simulator
@@ -178,14 +178,15 @@ def test_reads_the_recorded_answers(sample: dict[str, Any]) -> None:
 def test_facets_mark_whole_characters_in_order(text: str) -> None:
     everybody = dict.fromkeys(re.findall(r"@([\w.-]+)", text.lower()), "did:plc:x")
     done = 0
-    for one in facets(text, everybody):
+    text, links = bluesky_display(text)
+    for one in facets(text, links, everybody):
         start, end = one["index"]["byteStart"], one["index"]["byteEnd"]
         assert done <= start < end <= len(text.encode())
         words, feature = text.encode()[start:end].decode(), one["features"][0]
         done = end
         match feature["$type"].split("#")[1]:
             case "link":
-                assert feature["uri"] == words
+                assert feature["uri"] == words or feature["uri"].split("://")[1].startswith(words.rstrip("…"))
             case "tag":
                 assert f"#{feature['tag']}" == words
             case "mention":
@@ -193,7 +194,7 @@ def test_facets_mark_whole_characters_in_order(text: str) -> None:
 
 
 def test_facets_by_byte() -> None:
-    found = facets("Æ🇳🇴 #ål se https://x.no/#a, takk", {})
+    found = facets(*bluesky_display("Æ🇳🇴 #ål se https://x.no/#a, takk"), {})
     assert [(one["index"]["byteStart"], one["index"]["byteEnd"]) for one in found] == [(11, 15), (19, 34)]
     assert found[1]["features"][0]["uri"] == "https://x.no/#a"
 
@@ -232,6 +233,24 @@ def test_the_same_delivery_makes_the_same_bytes() -> None:
 def test_counts_graphemes_and_bytes(text: str, used: int, over: int) -> None:
     size = bluesky_size(text)
     assert (size.used, size.over) == (used, over)
+
+
+def test_a_long_text_shows_links_by_their_host_and_leads_where_they_led() -> None:
+    text = f"{'å' * 270} https://info.example.org/a1b2c3d4e5?x=1. Følg med: https://example.org"
+    record = post(replace(OUT, text=text), dids={})
+    assert record["text"] == f"{'å' * 270} info.example.org/…. Følg med: example.org"
+    assert [one["features"][0]["uri"] for one in record["facets"]] == [
+        "https://info.example.org/a1b2c3d4e5?x=1",
+        "https://example.org",
+    ]
+    assert as_written(record) == text
+    assert bluesky_size(text).used == len(record["text"])
+
+
+@given(st.lists(st.sampled_from(["Røyk 🇳🇴 ", "https://a.no/b/c ", "#oslo ", "x" * 200, "(https://b.example/ø)"])))
+def test_what_is_shown_is_what_was_written(words: list[str]) -> None:
+    text = "".join(words)
+    assert as_written(post(replace(OUT, text=text), dids={})) == text
 
 
 # ---- sessions ------------------------------------------------------------------------------------------------------
