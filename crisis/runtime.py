@@ -16,6 +16,8 @@ from crisis import migrations, queues
 from crisis.channels.base import Channel
 from crisis.channels.registry import FACTS, KINDS, OPTIONS, Opening
 from crisis.db import Database
+from crisis.media.leaving import Luggage
+from crisis.media.store import Store
 from crisis.models import Account, Unit, utcnow
 from crisis.playbooks.read import PlaybookFolder
 from crisis.seal import Seal
@@ -37,6 +39,8 @@ class Runtime:
     playbooks: PlaybookFolder
     seal: Seal
     unsubscribe: Unsubscribe
+    media: Store
+    luggage: Luggage
 
     def open_channels(self, mode: Mode) -> dict[uuid.UUID, Channel]:
         """Open every account of `mode`, and no other: a drill sender never reveals a live secret.
@@ -104,6 +108,7 @@ def build(settings: Settings) -> Runtime:
 
     database.after_commit = send_noted
     secret_key = settings.console.secret_key.reveal()
+    media = Store.of(settings)
     return Runtime(
         settings=settings,
         database=database,
@@ -111,6 +116,8 @@ def build(settings: Settings) -> Runtime:
         playbooks=PlaybookFolder(settings.playbooks_dir),
         seal=Seal(secret_key),
         unsubscribe=Unsubscribe(secret_key, settings.console.public_url),
+        media=media,
+        luggage=Luggage(media, settings.console.public_url),
     )
 
 

@@ -129,6 +129,8 @@ class Settings(Frozen):
     database_url: str = ""
     redis_url: str = ""
     emergency_copy_minutes: int = Field(default=5, ge=0, le=1440)
+    media_picture_megabytes: int = Field(default=30, ge=1, le=200)
+    media_film_megabytes: int = Field(default=1024, ge=1, le=4000)
     console: ConsoleSettings = ConsoleSettings()
     units: tuple[UnitSettings, ...] = ()
     accounts: tuple[AccountSettings, ...] = ()

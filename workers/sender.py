@@ -53,7 +53,7 @@ class Sender:
         self.name = pulse.process_name(self.kind)
         self._settings: dict[uuid.UUID, AccountSettings] = {}
         self._channels: dict[uuid.UUID, Channel] = {}
-        self._desk = Desk(runtime.database, self.name, unsubscribe_url=runtime.unsubscribe.url)
+        self._desk = Desk(runtime.database, self.name, unsubscribe_url=runtime.unsubscribe.url, luggage=runtime.luggage)
         self._drains: dict[uuid.UUID, Drain] = {}
         self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._woken: set[uuid.UUID] = set()

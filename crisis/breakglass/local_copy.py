@@ -26,6 +26,7 @@ from crisis.models import (
     Group,
     Heartbeat,
     Incident,
+    MediaItem,
     OptOut,
     Person,
     SignOff,
@@ -126,6 +127,7 @@ def _copy(source: Connection, target: Connection) -> Counter[str]:
     grants = _of(Grant)
     bring(grants, select(grants).where(grants.c.role == Role.OFFICER, grants.c.user_id.in_(holders)))
     bring(_of(SignOff), select(_of(SignOff)).where(_of(SignOff).c.id.in_(newest)))
+    bring(_of(MediaItem), select(_of(MediaItem)), _unsigned)
     bring(_of(Group), select(_of(Group)))
     bring(_of(Person), select(_of(Person)), _nameless)
     bring(membership, select(membership))
@@ -146,6 +148,12 @@ def _idle(row: Row) -> Row:
         ("lease_owner", "lease_until", "free_at", "cursor", "polled_at", "fallback_id", "over_at", "back_at")
     )
     return row | gone | {"busy_streak": 0}
+
+
+def _unsigned(row: Row) -> Row:
+    """The item as it may be used; who recorded that, and whose it is, is of no use here."""
+    who: Row = dict.fromkeys(("rights_by", "consent_by", "added_by"))
+    return row | who | {"owner": "-", "source": "-"}
 
 
 def _nameless(row: Row) -> Row:

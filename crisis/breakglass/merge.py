@@ -29,8 +29,10 @@ from crisis.models import (
     Attempt,
     AuditRow,
     Broadcast,
+    BroadcastMedia,
     BroadcastText,
     Delivery,
+    FrozenMedia,
     Incident,
     OptOut,
     Person,
@@ -140,6 +142,10 @@ def _bring(source: Session, target: Session, begun: journal.Beginning, machine: 
     bring(Incident, select(incidents).where(incidents.c.id.in_(own)), ("opened_by", User))
     bring(Broadcast, select(broadcasts).where(broadcasts.c.id.in_(released)), *users)
     bring(BroadcastText, select(texts).where(texts.c.broadcast_id.in_(released)))
+    carried, frozen = BroadcastMedia.__table__, FrozenMedia.__table__
+    spoken = select(texts.c.id).where(texts.c.broadcast_id.in_(released))
+    bring(BroadcastMedia, select(carried).where(carried.c.broadcast_id.in_(released)))
+    bring(FrozenMedia, select(frozen).where(frozen.c.text_id.in_(spoken)))
     bring(Delivery, select(deliveries).where(deliveries.c.broadcast_id.in_(released)), ("person_id", Person))
     bring(Attempt, select(attempts).where(attempts.c.delivery_id.in_(mine)))
     bring(ReceiptRow, select(receipts).where(receipts.c.delivery_id.in_(mine)))

@@ -53,7 +53,12 @@ class Speaking:
 
     def __init__(self, parts: Runtime, broadcast_ids: Sequence[uuid.UUID], channels: Mapping[str, Channel]) -> None:
         self._parts, self._broadcast_ids, self._channels = parts, broadcast_ids, channels
-        self._desk = Desk(parts.database, pulse.process_name("terminal"), unsubscribe_url=parts.unsubscribe.url)
+        self._desk = Desk(
+            parts.database,
+            pulse.process_name("terminal"),
+            unsubscribe_url=parts.unsubscribe.url,
+            luggage=parts.luggage,
+        )
         self._told = {account.key: account for account in parts.settings.accounts}
         self._drains: dict[str, Drain] = {}
         self._stopping = asyncio.Event()

@@ -13,6 +13,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from crisis.broadcasts.carry import by_hand, changed_since
 from crisis.models import Broadcast
 from crisis.playbooks import signoff
 from crisis.playbooks.digest import digest
@@ -52,4 +53,10 @@ def needed_for(
     """What releasing this broadcast needs."""
     if edited:
         return Authority("dual", "the text was edited by hand")
-    return needed(session, broadcast.unit_id, unit, playbook, broadcast.message, now)
+    if by_hand(session, broadcast, playbook):
+        return Authority("dual", "the pictures or films were chosen by hand")
+    needs = needed(session, broadcast.unit_id, unit, playbook, broadcast.message, now)
+    signed = signoff.latest(session, broadcast.unit_id, playbook.id, broadcast.message)
+    if needs.needs == "single" and signed is not None and changed_since(broadcast, signed.signed_at):
+        return Authority("dual", "a picture or film was changed after the sign-off")
+    return needs

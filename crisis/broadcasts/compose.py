@@ -5,6 +5,7 @@ The same function makes the preview and the frozen text, so what was seen is wha
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from crisis.channels.base import Facts, Size
 from crisis.channels.page import page_url
 from crisis.channels.registry import FACTS
+from crisis.media.store import Kept
 from crisis.models import Account, Broadcast
 from crisis.playbooks.fill import Rendered, Unfilled, Unwritten, as_drill, render
 from crisis.playbooks.playbook import PLACEHOLDER, Playbook
@@ -55,13 +57,26 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """One picture or film as it leaves with a text. `item_id` is None for a card drawn of the words."""
+
+    file: Kept
+    alt: str
+    title: str
+    item_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Composed:
-    """All texts of a broadcast by channel and language, and everything that stands in the way of sending them."""
+    """All texts of a broadcast by channel and language, what they carry, and all that stands in the way of sending them."""
 
     texts: Mapping[tuple[str, Language], Words] = field(default_factory=dict)
     slot_errors: Mapping[str, BadSlot] = field(default_factory=dict)
     problems: Sequence[Problem] = ()
     next_update_at: datetime | None = None
+    media: Mapping[tuple[str, Language], Sequence[Piece]] = field(default_factory=dict)
+    notes: Sequence[Problem] = ()  # what stands in nobody's way, but somebody should know
+    left_out: frozenset[str] = frozenset()  # channels that can't take this broadcast; the rest goes on
 
     @property
     def ready(self) -> bool:

@@ -5,6 +5,7 @@ Nothing here can leave: a draft has no frozen text and no deliveries.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,8 @@ from crisis import audit
 from crisis.actor import Actor
 from crisis.broadcasts.compose import promised
 from crisis.channels.registry import FACTS
-from crisis.models import Account, Broadcast, Incident
+from crisis.media import library
+from crisis.models import Account, Broadcast, BroadcastMedia, Incident, MediaItem
 from crisis.playbooks.playbook import Playbook
 from crisis.sending.fallback import only_fallback
 from crisis.settings import LANGUAGES
@@ -49,6 +51,8 @@ def start(session: Session, actor: Actor, incident: Incident, playbook: Playbook
         return blank
     session.add(broadcast)
     session.flush()
+    _attach(broadcast, library.by_keys(session, broadcast.unit_id, message.media))
+    session.flush()
     _record(session, actor, "broadcast.drafted", broadcast, {"playbook": playbook.id, "message": message_key})
     return broadcast
 
@@ -76,6 +80,7 @@ def again(session: Session, actor: Actor, original: Broadcast, incident: Inciden
     usable = {account.key for account in usable_accounts(session, incident)}
     broadcast.accounts = [key for key in original.accounts if key in usable]
     broadcast.follows_id = original.follows_id
+    _attach(broadcast, [row.item for row in original.media])
     return broadcast
 
 
@@ -107,6 +112,7 @@ def change(
     accounts: Sequence[str] | None = None,
     audiences: Sequence[str] | None = None,
     edits: Mapping[str, Mapping[str, str]] | None = None,
+    media: Sequence[uuid.UUID] | None = None,
     now: datetime | None = None,
 ) -> None:
     """Fill in a draft. What is not given stays. Values are checked when they are composed, so half a form can be kept.
@@ -128,6 +134,8 @@ def change(
         broadcast.accounts = [key for key in usable if key in set(accounts)]
     if audiences is not None and broadcast.follows_id is None:
         broadcast.audiences = list(dict.fromkeys(audiences))
+    if media is not None:
+        _choose_media(session, broadcast, playbook, media)
     if edits is not None:
         broadcast.edits = {
             channel: {language: text for language, text in texts.items() if language in LANGUAGES and text.strip()}
@@ -138,6 +146,31 @@ def change(
             broadcast.next_update_at = None
         elif now is not None:
             broadcast.next_update_at = promised(now, playbook.messages[broadcast.message].next_update_minutes)
+
+
+def _choose_media(session: Session, broadcast: Broadcast, playbook: Playbook, ids: Sequence[uuid.UUID]) -> None:
+    """The playbook's own first, in its order, then the others in the order in which they were added."""
+    told = library.by_keys(session, broadcast.unit_id, playbook.messages[broadcast.message].media)
+    others = [item for item in reversed(library.items(session, broadcast.unit_id)) if item not in told]
+    kept = {row.item_id for row in broadcast.media}
+    chosen = [item for item in (*told, *others) if item.id in ids]
+    if set(ids) - {item.id for item in chosen}:
+        raise NotAllowed("this unit has no such picture or film")
+    for item in chosen:
+        why = library.why_not(item)
+        if why is not None and item.id not in kept:
+            raise NotAllowed("'%(title)s' may not be used: %(why)s", title=item.title, why=why)
+    if [item.id for item in chosen] != [row.item_id for row in broadcast.media]:
+        _attach(broadcast, chosen)
+
+
+def _attach(broadcast: Broadcast, chosen: Sequence[MediaItem]) -> None:
+    """Make these what the broadcast carries. Rows that stay are kept, since their key is the pair."""
+    rows = {row.item_id: row for row in broadcast.media}
+    kept = [rows.get(item.id) or BroadcastMedia(item_id=item.id, item=item) for item in chosen]
+    for position, row in enumerate(kept):
+        row.position = position
+    broadcast.media = kept
 
 
 def discard(session: Session, actor: Actor, broadcast: Broadcast) -> None:

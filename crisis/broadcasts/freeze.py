@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,9 +17,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.broadcasts import authority
-from crisis.broadcasts.compose import Composed, channels_of, compose
+from crisis.broadcasts.carry import carry
+from crisis.broadcasts.compose import Composed, Piece, channels_of, compose
 from crisis.broadcasts.draft import chosen_accounts
-from crisis.models import Broadcast, BroadcastText
+from crisis.models import Broadcast, BroadcastText, FrozenMedia
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import Settings
 from crisis.states import BroadcastState, NotAllowed
@@ -78,6 +80,8 @@ def freeze(
         raise NotReady(Composed(), "choose at least one channel")
     moment = read.moment(now) if read else now
     composed = compose(settings, playbook, broadcast, unit.key, channels_of(accounts), moment)
+    composed = carry(session, settings, playbook, broadcast, composed, accounts, moment)
+    accounts = [account for account in accounts if account.channel not in composed.left_out]
     if not composed.ready:
         problems = [*map(str, composed.problems), *(f"{name}: {bad.say}" for name, bad in composed.slot_errors.items())]
         everything = "; ".join(problems)
@@ -86,9 +90,13 @@ def freeze(
     needs = authority.needed_for(session, broadcast, unit, playbook, now, edited=edited)
     broadcast.texts = [
         BroadcastText(
-            channel=words.channel, language=words.language, title=words.title[:LONGEST_TITLE], text=words.text
+            channel=words.channel,
+            language=words.language,
+            title=words.title[:LONGEST_TITLE],
+            text=words.text,
+            media=[_frozen(piece, position) for position, piece in enumerate(composed.media.get(key, ()))],
         )
-        for words in composed.texts.values()
+        for key, words in composed.texts.items()
     ]
     broadcast.accounts = [account.key for account in accounts]
     broadcast.authority, broadcast.authority_reason = needs.needs, str(needs.why)
@@ -98,6 +106,23 @@ def freeze(
     broadcast.digest = digest(broadcast)
     still_as_read(broadcast, read)
     return needs
+
+
+def _frozen(piece: Piece, position: int) -> FrozenMedia:
+    file = piece.file
+    return FrozenMedia(
+        position=position,
+        item_id=piece.item_id,
+        kind=file.kind,
+        content_type=file.content_type,
+        sha256=file.sha256,
+        size=file.size,
+        width=file.width,
+        height=file.height,
+        seconds=file.seconds,
+        alt=piece.alt,
+        token=secrets.token_urlsafe(24),
+    )
 
 
 def still_as_read(broadcast: Broadcast, read: Read | None) -> None:
@@ -119,11 +144,23 @@ def thaw(broadcast: Broadcast) -> None:
 def digest(broadcast: Broadcast) -> str:
     """The digest of what is frozen."""
     texts = ((text.channel, text.language, text.title, text.text) for text in broadcast.texts)
-    return digest_of(broadcast, broadcast.accounts, texts)
+    media = (
+        (text.channel, text.language, row.position, row.sha256, row.alt)
+        for text in broadcast.texts
+        for row in text.media
+    )
+    return digest_of(broadcast, broadcast.accounts, texts, media)
 
 
-def digest_of(broadcast: Broadcast, accounts: Sequence[str], texts: Iterable[tuple[str, str, str, str]]) -> str:
-    """The SHA-256 of what leaves and to whom: texts, accounts, audiences, mode, what it follows."""
+def digest_of(
+    broadcast: Broadcast,
+    accounts: Sequence[str],
+    texts: Iterable[tuple[str, str, str, str]],
+    media: Iterable[tuple[str, str, int, str, str]] = (),
+) -> str:
+    """The SHA-256 of what leaves and to whom: texts, files with their alt texts, accounts, audiences, mode, what it
+    follows.
+    """
     content: dict[str, Any] = {
         "mode": broadcast.mode,
         "incident": str(broadcast.incident_id),
@@ -132,6 +169,8 @@ def digest_of(broadcast: Broadcast, accounts: Sequence[str], texts: Iterable[tup
         "audiences": broadcast.audiences,
         "texts": sorted(list(text) for text in texts),
     }
+    if carried := sorted(list(one) for one in media):
+        content["media"] = carried
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +11,14 @@ from typing import cast
 from sqlalchemy.orm import Session
 
 from crisis.broadcasts.authority import Authority, needed_for
-from crisis.broadcasts.compose import Composed, Problem, Words, channels_of, compose
+from crisis.broadcasts.carry import carry
+from crisis.broadcasts.compose import Composed, Piece, Problem, Words, channels_of, compose
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.freeze import LONGEST_TITLE, Read, digest_of
 from crisis.broadcasts.heads import heads
 from crisis.broadcasts.reach import Audience, HeadCount, audiences
 from crisis.channels.registry import FACTS
+from crisis.media.store import kept_of
 from crisis.models import Account, Broadcast
 from crisis.playbooks.playbook import Playbook
 from crisis.sending.pace import usual_burst
@@ -65,8 +68,14 @@ def preview(
         read = Read(broadcast.digest, now)
     else:
         composed, needs = _as_of_now(session, broadcast, settings, playbook, chosen, now)
+        chosen = [account for account in chosen if account.channel not in composed.left_out]
         texts = ((one.channel, one.language, one.title[:LONGEST_TITLE], one.text) for one in composed.texts.values())
-        read = Read(digest_of(broadcast, [account.key for account in chosen], texts), now)
+        media = (
+            (channel, language, position, piece.file.sha256, piece.alt)
+            for (channel, language), pieces in composed.media.items()
+            for position, piece in enumerate(pieces)
+        )
+        read = Read(digest_of(broadcast, [account.key for account in chosen], texts, media), now)
     original = session.get(Broadcast, broadcast.follows_id) if broadcast.follows_id else None
     listed = audiences(session, broadcast.unit_id, broadcast.audiences)
     counted = heads(session, broadcast, chosen, original, listed)
@@ -85,7 +94,8 @@ def preview(
 
 
 def frozen(broadcast: Broadcast) -> Composed:
-    """The frozen texts, measured as they stand."""
+    """The frozen texts, measured as they stand, with what they carry."""
+    titles: dict[uuid.UUID | None, str] = {row.item_id: row.item.title for row in broadcast.media}
     texts = {
         (row.channel, cast("Language", row.language)): Words(
             row.channel,
@@ -99,7 +109,13 @@ def frozen(broadcast: Broadcast) -> Composed:
             broadcast.texts, key=lambda row: (row.channel, LANGUAGES.index(cast("Language", row.language)))
         )
     }
-    return Composed(texts, next_update_at=broadcast.next_update_at)
+    media = {
+        (row.channel, cast("Language", row.language)): [
+            Piece(kept_of(one), one.alt, titles.get(one.item_id, row.title), one.item_id) for one in row.media
+        ]
+        for row in broadcast.texts
+    }
+    return Composed(texts, next_update_at=broadcast.next_update_at, media={key: m for key, m in media.items() if m})
 
 
 def _as_of_now(
@@ -115,6 +131,7 @@ def _as_of_now(
         gone = Problem("the playbook of this draft cannot be read; an administrator must mend its file")
         return Composed(problems=(gone,)), Authority("dual", "the playbook cannot be read")
     composed = compose(settings, playbook, broadcast, unit.key, channels_of(chosen), now)
+    composed = carry(session, settings, playbook, broadcast, composed, chosen, now)
     edited = any(words.edited for words in composed.texts.values())
     return composed, needed_for(session, broadcast, unit, playbook, now, edited=edited)
 

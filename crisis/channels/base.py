@@ -53,6 +53,7 @@ class MediaFacts:
     film_seconds: float = 0
     needed: Literal["", "picture", "film"] = ""  # there is no post without one
     alt_length: int = 0  # characters of alt text; 0: the network takes none, so the words must stand in the text
+    mixed: bool = False  # pictures and film may stand in one post
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from crisis.channels.base import (
     Facts,
     Health,
     Inbound,
+    MediaFacts,
     Misconfigured,
     Outgoing,
     Polled,
@@ -50,6 +51,15 @@ FACTS = Facts(
     pace=20,  # a careful relay; hosted mailboxes allow far less a day
     concurrency=4,
     measure=plain(20_000),  # our own bound: more than a crisis statement should ever be
+    media=MediaFacts(  # a mail carries links, since pictures inside would double the time 20,000 mails take
+        pictures=10,
+        picture_types=frozenset({"image/jpeg", "image/png"}),
+        picture_side=1600,
+        films=3,
+        film_types=frozenset({"video/mp4"}),
+        alt_length=1000,
+        mixed=True,
+    ),
 )
 PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
 IMAP_PORTS = {"starttls": 143, "tls": 993, "none": 143}  # RFC 9051; RFC 8314

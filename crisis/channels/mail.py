@@ -123,10 +123,13 @@ def _unsubscribe(out: Outgoing) -> str:
 def _plain(out: Outgoing) -> str:
     words = _words(out)
     banner = [f"*** {words.exercise} *** {words.exercise_says}", ""] if out.mode == "drill" else []
+    banner_and_text = [*banner, out.text.strip()]
+    for one in out.media:
+        banner_and_text += ["", f"{one.alt}\n{one.url}"]
     foot = ["", "-- ", out.organisation] if out.organisation else []
     if link := _unsubscribe(out):
         foot += ["", words.why.format(organisation=out.organisation), f"{words.unsubscribe}: {link}"]
-    return "\n".join([*banner, out.text.strip(), *foot]) + "\n"
+    return "\n".join([*banner_and_text, *foot]) + "\n"
 
 
 def _words(out: Outgoing) -> Words:

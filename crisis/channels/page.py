@@ -17,10 +17,21 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from crisis.channels.base import Accepted, Facts, Health, Misconfigured, Outgoing, Rejected, SendError, Unreachable
+from crisis.channels.base import (
+    Accepted,
+    Facts,
+    Health,
+    MediaFacts,
+    Misconfigured,
+    Outgoing,
+    Rejected,
+    SendError,
+    Unreachable,
+)
 from crisis.channels.counting import plain
 from crisis.channels.opening import Opening
 from crisis.channels.page_entries import Entry, named, read_entry, slug, taken_apart, write_entry, write_whole, writing
+from crisis.channels.page_files import hide_files, show_file
 from crisis.channels.page_render import Site, build
 from crisis.channels.words import WORDS
 from crisis.settings import Frozen
@@ -37,6 +48,16 @@ FACTS = Facts(
     pace=50,
     concurrency=1,
     measure=plain(20_000),  # our own bound: nobody reads more in a crisis
+    media=MediaFacts(  # what every browser shows, small enough for a phone on a bad network
+        pictures=10,
+        picture_types=frozenset({"image/jpeg", "image/png"}),
+        picture_bytes=600_000,
+        picture_side=1600,
+        films=3,
+        film_types=frozenset({"video/mp4"}),
+        alt_length=1000,
+        mixed=True,
+    ),
 )
 LONGEST_PUBLIC_URL = 49  # texts reserve 60 characters for {link}: this, a slash and the short id
 T = TypeVar("T")
@@ -113,9 +134,13 @@ class Page:
         with writing(self._site.root):
             before = read_entry(folder, name)
             if before is None or not before.withdrawn:
+                shown = tuple(show_file(folder, attachment) for attachment in out.media)
                 at = (out.released_at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds")
                 write_entry(
-                    folder, Entry(name, out.language, out.phase, out.title, out.text, at, out.organisation, follows)
+                    folder,
+                    Entry(
+                        name, out.language, out.phase, out.title, out.text, at, out.organisation, follows, media=shown
+                    ),
                 )
             build(self._site, page)
         return Accepted(f"{page}/{name}", f"{self._site.public_url}/{page}/index.{out.language}.html#e-{name}")
@@ -130,7 +155,8 @@ class Page:
             entry = read_entry(folder, name)
             if entry is None:
                 return
-            write_entry(folder, replace(entry, title="", text="", withdrawn=True))
+            hide_files(folder, entry)
+            write_entry(folder, replace(entry, title="", text="", media=(), withdrawn=True))
             build(self._site, page)
 
     def _try_writing(self) -> None:

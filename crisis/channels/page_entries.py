@@ -25,6 +25,17 @@ _PROVIDER_ID = re.compile(r"([0-9a-f]{10})/([A-Za-z0-9][A-Za-z0-9-]{0,63})")
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture or film beside an entry: the name of its file in the incident's folder, and what it shows."""
+
+    kind: str  # picture | film
+    file: str
+    width: int
+    height: int
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One statement on an incident's page, in one language. Holds nothing that the public may not read."""
 
@@ -37,6 +48,7 @@ class Entry:
     organisation: str
     follows: str = ""  # name of the entry this one follows or corrects
     withdrawn: bool = False
+    media: tuple[Picture, ...] = ()
 
     @property
     def time(self) -> datetime:
@@ -72,7 +84,8 @@ def taken_apart(provider_id: str) -> tuple[str, str]:
 
 def read_entry(folder: Path, name: str) -> Entry | None:
     with suppress(FileNotFoundError):
-        return Entry(**json.loads((folder / "entries" / f"{name}.json").read_text(encoding="utf-8")))
+        kept = json.loads((folder / "entries" / f"{name}.json").read_text(encoding="utf-8"))
+        return Entry(**{**kept, "media": tuple(Picture(**one) for one in kept.get("media", ()))})
     return None
 
 

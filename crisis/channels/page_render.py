@@ -109,6 +109,7 @@ def _shown(entry: Entry, correction: Entry | None, zone: ZoneInfo) -> dict[str, 
         "time": time_in_words(entry.time, entry.language, zone),
         "iso": entry.at,
         "withdrawn": entry.withdrawn,
+        "media": entry.media,
         "correction": correction,
         "correction_time": time_in_words(correction.time, entry.language, zone) if correction else "",
     }

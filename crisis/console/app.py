@@ -18,9 +18,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BuildError
 
-from crisis.console import act_words, guard, language, pages, request_log, wording
+from crisis.console import act_words, guard, here, language, pages, request_log, wording
 from crisis.console.here import visitor
-from crisis.settings import LANGUAGES
+from crisis.console.uploads import UploadRequest
+from crisis.media.store import EXTENSIONS
+from crisis.settings import LANGUAGES, Settings
 from crisis.states import NotAllowed, Role
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def create_app(runtime: Runtime) -> Flask:
     told = runtime.settings.console
     app = Flask("crisis.console", template_folder=str(TEMPLATES), static_folder="static")
     app.extensions["crisis"] = runtime
+    app.request_class = UploadRequest
     app.config.update(
         SECRET_KEY=hashlib.sha256(f"crisis:cookies:{told.secret_key.reveal()}".encode()).digest(),
         SESSION_COOKIE_NAME="crisis-session",
@@ -68,6 +71,7 @@ def create_app(runtime: Runtime) -> Flask:
         url_if=url_if, Role=Role, language_names=language.NAMES, channel_word=language.channel_word
     )
     app.add_template_filter(language.channel_word, "channel_word")
+    app.add_template_filter(EXTENSIONS.get, "ending")
     for word in (wording.told, wording.said, act_words.act_word, act_words.detail_word, act_words.detail_value):
         app.add_template_filter(word)
     app.context_processor(_always)
@@ -134,6 +138,16 @@ def _refused(error: HTTPException) -> ResponseReturnValue:
                     "The address is wrong, or it belongs to a unit you have no role in. Start from the first page."
                 ),
             )
+        case 413 if request.endpoint == "library.add":
+            return _page(
+                413,
+                gettext("That is too much at once"),
+                gettext(
+                    "A film may be %(film)d MB at most, a picture %(picture)d MB. Make it smaller: a shorter film, or fewer pixels.",
+                    film=_told().media_film_megabytes,
+                    picture=_told().media_picture_megabytes,
+                ),
+            )
         case 413:
             return _page(
                 413,
@@ -154,6 +168,10 @@ def _refused(error: HTTPException) -> ResponseReturnValue:
                     "Go back with the browser's back button: what you typed is still there. Check it and try again."
                 ),
             )
+
+
+def _told() -> Settings:
+    return here.runtime().settings
 
 
 def _csrf(_error: CSRFError) -> ResponseReturnValue:

@@ -29,7 +29,8 @@ from crisis.console.incidents import filled_in, headline, is_over
 from crisis.console.language import channel_word
 from crisis.console.slot_words import in_words
 from crisis.console.wording import located, refusal, said, told
-from crisis.models import Broadcast, utcnow
+from crisis.media import library
+from crisis.models import Broadcast, MediaItem, utcnow
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import LANGUAGES
 from crisis.states import BroadcastState, NotAllowed, Role
@@ -181,11 +182,19 @@ def _draft_page(session: Session, this: Found) -> dict[str, Any]:
         "slots": this.playbook.slots_of(broadcast.message) if this.playbook and message else {},
         # An untouched form is no mistake yet.
         "errors": {n: in_words(e) for n, e in parts["preview"].composed.slot_errors.items()} if broadcast.slots else {},
+        "library": _library(session, broadcast),
         "usable": draft.usable_accounts(session, this.incident),
         "on_offer": reach.on_offer(session, broadcast.unit_id, chosen),
         "outline": loosely(message.full.in_(language), {**known, **filled_in(broadcast)}) if message else "",
         "sizes": _sizes(parts["preview"].composed),
     }
+
+
+def _library(session: Session, broadcast: Broadcast) -> list[MediaItem]:
+    """What the draft may carry, and what it carries already, usable or not."""
+    carried = [row.item for row in broadcast.media]
+    usable = (item for item in library.items(session, broadcast.unit_id) if library.why_not(item) is None)
+    return [*carried, *(item for item in usable if item not in carried)]
 
 
 def _change(session: Session, this: Found) -> None:
@@ -199,7 +208,15 @@ def _change(session: Session, this: Found) -> None:
         slots={name.removeprefix("slot-"): value for name, value in form.items() if name.startswith("slot-")},
         accounts=form.getlist("account"),
         audiences=form.getlist("audience"),
+        media=_asked_media() if "media-shown" in form else None,
     )
+
+
+def _asked_media() -> list[uuid.UUID]:
+    try:
+        return [uuid.UUID(one) for one in request.form.getlist("media")]
+    except ValueError:
+        abort(400)
 
 
 def _playbook(this: Found) -> Playbook:

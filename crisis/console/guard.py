@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from crisis.console import identity
 from crisis.console.here import UnitHere, Visitor, runtime
 from crisis.models import SignIn, User, utcnow
+from crisis.settings import Settings
 from crisis.states import Role
 
 log = structlog.get_logger()
@@ -57,6 +58,16 @@ def may(*roles: Role) -> Callable[[View], View]:
     return lambda view: _mark(view, Guard("may", frozenset(roles or Role)))
 
 
+def large_body(most: Callable[[Settings], int]) -> Callable[[View], View]:
+    """Let a view take bodies of so many bytes, more than the rest of the console does."""
+
+    def mark(view: View) -> View:
+        cast("Any", view).largest_body = most
+        return view
+
+    return mark
+
+
 def _mark(view: View, guard: Guard) -> View:
     cast("Any", view).guard = guard
     return view
@@ -83,6 +94,8 @@ def admit() -> ResponseReturnValue | None:
         log.error("page.unguarded", endpoint=request.endpoint)
         abort(403)
     g.guard = guard
+    if most := getattr(current_app.view_functions[request.endpoint], "largest_body", None):
+        request.max_content_length = most(runtime().settings)
     if guard.kind == "public":
         return None
     if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.method not in SAFE:

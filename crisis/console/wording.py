@@ -48,6 +48,8 @@ KEPT: tuple[str, ...] = (
     N_("the broadcast was stopped"),
     N_("the receiver has said stop"),
     N_("its words could not be stored"),
+    N_("a picture or film in it was withdrawn"),
+    N_("the file of a picture or film is not on this machine"),
     N_("the call was cut off before an answer came"),
     N_("the look failed: %(kind)s"),
     N_("defect in the %(channel)s adapter: %(kind)s"),

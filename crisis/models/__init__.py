@@ -4,6 +4,7 @@ from crisis.models.account import Account, AccountNote
 from crisis.models.base import Base, new_id, utcnow
 from crisis.models.delivery import Attempt, Delivery, ReceiptRow, Tally
 from crisis.models.incident import Approval, Broadcast, BroadcastText, Incident
+from crisis.models.media import BroadcastMedia, FrozenMedia, MediaItem
 from crisis.models.oncall import (
     Absence,
     Alert,
@@ -36,12 +37,14 @@ __all__ = [
     "AuditRow",
     "Base",
     "Broadcast",
+    "BroadcastMedia",
     "BroadcastText",
     "CallOut",
     "Delivery",
     "Destination",
     "Escalation",
     "EscalationStep",
+    "FrozenMedia",
     "Grant",
     "Group",
     "HandOver",
@@ -49,6 +52,7 @@ __all__ = [
     "InboundCount",
     "InboundRow",
     "Incident",
+    "MediaItem",
     "Need",
     "OptOut",
     "Person",

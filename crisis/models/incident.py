@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -23,6 +23,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from crisis.models.base import Base, new_id, utcnow, words
 from crisis.models.unit import Unit, User
 from crisis.states import BroadcastState, Mode, Purpose
+
+if TYPE_CHECKING:
+    from crisis.models.media import BroadcastMedia, FrozenMedia
 
 
 class Incident(Base):
@@ -96,6 +99,9 @@ class Broadcast(Base):
     texts: Mapped[list[BroadcastText]] = relationship(back_populates="broadcast", cascade="all, delete-orphan")
     approvals: Mapped[list[Approval]] = relationship(back_populates="broadcast", order_by="Approval.at")
     creator: Mapped[User | None] = relationship(foreign_keys=[created_by])
+    media: Mapped[list[BroadcastMedia]] = relationship(
+        back_populates="broadcast", cascade="all, delete-orphan", order_by="BroadcastMedia.position"
+    )
 
 
 class BroadcastText(Base):
@@ -110,6 +116,9 @@ class BroadcastText(Base):
     title: Mapped[str] = mapped_column(String(200))
     text: Mapped[str] = mapped_column(Text)
     broadcast: Mapped[Broadcast] = relationship(back_populates="texts")
+    media: Mapped[list[FrozenMedia]] = relationship(
+        back_populates="text", cascade="all, delete-orphan", order_by="FrozenMedia.position"
+    )
 
 
 class Approval(Base):

@@ -18,7 +18,10 @@ from crisis.playbooks.playbook import Playbook, Slot, Texts
 def content(playbook: Playbook, message_key: str) -> dict[str, Any]:
     """One message as it is signed, in plain JSON values. The order of channels and audiences means nothing."""
     message = playbook.messages[message_key]
+    # Without pictures there is no such line, so that what was signed before there were any still counts.
+    media = {"media": list(message.media)} if message.media else {}
     return {
+        **media,
         "playbook": playbook.id,
         "for": playbook.kind,
         "message": message_key,

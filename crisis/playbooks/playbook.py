@@ -49,6 +49,7 @@ def _readable(text: str) -> str:
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Text = Annotated[str, AfterValidator(_readable)]
+MediaKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
 class Texts(Frozen):
@@ -122,6 +123,7 @@ class Message(Frozen):
     ended_by: str | None = None
     channels: tuple[str, ...] = Field(min_length=1)
     audiences: tuple[str, ...] = ()
+    media: tuple[MediaKey, ...] = ()  # keys of the unit's media library, in the order in which they are shown
     title: Texts
     short: Texts
     full: Texts

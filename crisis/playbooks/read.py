@@ -230,6 +230,8 @@ def _wrong_message(
         yield from _wrong_words((*here, *where), texts, known)
     if message.voice:
         yield from _spoken_links((*here, "voice"), message.voice, playbook)
+    if twice := {key for key in message.media if message.media.count(key) > 1}:
+        yield (*here, "media"), Sentence("'%(key)s' is there twice; name each picture or film once", key=min(twice))
     for language in LANGUAGES:
         if "\n" in message.title.in_(language).strip():
             yield (*here, "title", language), Sentence("is more than one line; a headline is one line")

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crisis import bulk
 from crisis.db import rows_changed
+from crisis.media.leaving import Carried, Luggage
 from crisis.models import Account, Broadcast, Delivery, Destination, OptOut
 from crisis.models.base import UtcTime
 from crisis.sending.outcomes import LONGEST_PAUSE
@@ -202,6 +203,7 @@ def claim(
     now: datetime,
     unsubscribe_url: Callable[[uuid.UUID], str] | None = None,
     known: Known | None = None,
+    luggage: Luggage | None = None,
 ) -> list[Claimed]:
     """Take up to `limit` due deliveries of the account, urgent first; they are `sending` from the commit on."""
     asked = {"account_id": account_id, "now": now, "furthest": furthest(now), "limit": limit}
@@ -217,17 +219,43 @@ def claim(
         _set(session, to, rows, now)
         for (broadcast_id, whose), count in Counter((cells[1], cells[11]) for cells in rows).items():
             moves.move(uuid.UUID(broadcast_id), uuid.UUID(whose), DeliveryState.QUEUED, state, count)
+    carried = _carried(session, luggage, willing)
+    if carried.held_back:
+        willing = _hold_back(session, willing, carried, moves, now)
     moves.write(session)
     claimed = [_row(cells, now, attempts=cells[7] + 1, looks=0) for cells in willing]
-    return outgoing(session, claimed, known or Known(), unsubscribe_url)
+    return outgoing(session, claimed, known or Known(), unsubscribe_url, carried)
 
 
-def claim_uncertain(session: Session, account_id: uuid.UUID, limit: int, now: datetime) -> list[Claimed]:
+def _carried(session: Session, luggage: Luggage | None, rows: Sequence[Sequence[Any]]) -> Carried:
+    return luggage.carried(session, {uuid.UUID(cells[4]) for cells in rows}) if luggage and rows else Carried()
+
+
+def _hold_back(
+    session: Session, rows: Sequence[list[Any]], carried: Carried, moves: Moves, now: datetime
+) -> list[list[Any]]:
+    """Take out those whose pictures or films may not leave any more."""
+    for text_id, (state, say) in carried.held_back.items():
+        held = [cells for cells in rows if uuid.UUID(cells[4]) == text_id]
+        session.execute(
+            update(Delivery)
+            .where(Delivery.id.in_([uuid.UUID(cells[0]) for cells in held]))
+            .values(state=state, lease_until=None, say=say, changed_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        for cells in held:
+            moves.move(uuid.UUID(cells[1]), uuid.UUID(cells[11]), DeliveryState.SENDING, state)
+    return [cells for cells in rows if uuid.UUID(cells[4]) not in carried.held_back]
+
+
+def claim_uncertain(
+    session: Session, account_id: uuid.UUID, limit: int, now: datetime, luggage: Luggage | None = None
+) -> list[Claimed]:
     """Uncertain deliveries whose time to be found out has come. They stay uncertain; the look is counted."""
     found = _ask(session, _uncertain, {"account_id": account_id, "now": now, "limit": limit})
     _set(session, "looked", found, now)
     rows = [_row(cells, now, attempts=cells[7], looks=cells[8] + 1) for cells in found]
-    return outgoing(session, rows, Known(), None)
+    return outgoing(session, rows, Known(), None, _carried(session, luggage, found))
 
 
 def _ask(session: Session, statement: Callable[..., Executable], asked: dict[str, Any]) -> list[list[Any]]:

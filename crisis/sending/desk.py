@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from crisis.db import Database
+from crisis.media.leaving import Luggage
 
 log = structlog.get_logger()
 
@@ -30,6 +31,7 @@ class Desk:
     database: Database
     owner: str
     unsubscribe_url: Callable[[uuid.UUID], str] | None = None
+    luggage: Luggage | None = None  # what texts carry: pictures and films
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 

@@ -163,7 +163,8 @@ class Drain:
                 self._stop = True
                 return ()
             self._renewed_at = self._leased_at = at
-            batch = claim(session, self._account_id, limit, now, self._desk.unsubscribe_url, self._known)
+            desk = self._desk
+            batch = claim(session, self._account_id, limit, now, desk.unsubscribe_url, self._known, desk.luggage)
         journal.claimed(account.key, batch, now, self._desk.now())
         return batch
 

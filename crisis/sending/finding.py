@@ -70,4 +70,5 @@ class Finding:
 
     def _claim(self) -> list[Claimed]:
         with self._desk.database.writing() as session:
-            return claim_uncertain(session, self._account.id, self._channel.facts.concurrency, self._desk.now())
+            most, now = self._channel.facts.concurrency, self._desk.now()
+            return claim_uncertain(session, self._account.id, most, now, self._desk.luggage)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.channels.base import Outgoing
+from crisis.media.leaving import Carried
 from crisis.models import Broadcast, BroadcastText, Delivery, Incident, Unit
 
 LONGEST_THREAD = 20  # e-mail References; older ones add nothing
@@ -91,7 +92,11 @@ class Known:
 
 
 def outgoing(
-    session: Session, rows: Sequence[Row], known: Known, unsubscribe_url: Callable[[uuid.UUID], str] | None
+    session: Session,
+    rows: Sequence[Row],
+    known: Known,
+    unsubscribe_url: Callable[[uuid.UUID], str] | None,
+    carried: Carried,
 ) -> list[Claimed]:
     """Turn rows into the values an adapter gets."""
     if not rows:
@@ -112,6 +117,7 @@ def outgoing(
             thread=thread,
             first_attempt_at=row.first_attempt_at,
             unsubscribe_url=unsubscribe_url(delivery_id) if unsubscribe_url else None,
+            media=carried.attachments.get(known.id(row.text_id), ()),
             **known.broadcasts[row.broadcast_id],
         )
         claimed.append(

@@ -148,6 +148,42 @@ def upgrade() -> None:
         sa.UniqueConstraint("rota_id", "holiday", "position", name=op.f("uq_rota_turn_rota_id_holiday_position")),
     )
     op.create_table(
+        "media_item",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.String(length=40), nullable=False),
+        sa.Column("title", sa.String(length=120), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("content_type", sa.String(length=40), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("alt", sa.JSON(), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("source", sa.String(length=300), nullable=False),
+        sa.Column("licence", sa.String(length=200), nullable=False),
+        sa.Column("rights_by", sa.Uuid(), nullable=True),
+        sa.Column("rights_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("consent", sa.String(length=10), nullable=False),
+        sa.Column("consent_by", sa.Uuid(), nullable=True),
+        sa.Column("consent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("added_by", sa.Uuid(), nullable=True),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_reason", sa.String(length=500), nullable=False),
+        sa.CheckConstraint("kind IN ('picture', 'film')", name=op.f("ck_media_item_kind_known")),
+        sa.ForeignKeyConstraint(["added_by"], ["user.id"], name=op.f("fk_media_item_added_by")),
+        sa.ForeignKeyConstraint(["consent_by"], ["user.id"], name=op.f("fk_media_item_consent_by")),
+        sa.ForeignKeyConstraint(["rights_by"], ["user.id"], name=op.f("fk_media_item_rights_by")),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_media_item_unit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_media_item")),
+        sa.UniqueConstraint("unit_id", "key", name=op.f("uq_media_item_unit_id_key")),
+        sa.UniqueConstraint("unit_id", "sha256", name=op.f("uq_media_item_unit_id_sha256")),
+    )
+    op.create_table(
         "rota_change",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("rota_id", sa.Uuid(), nullable=False),
@@ -270,6 +306,17 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "broadcast_media",
+        sa.Column("broadcast_id", sa.Uuid(), nullable=False),
+        sa.Column("item_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["broadcast_id"], ["broadcast.id"], name=op.f("fk_broadcast_media_broadcast_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["item_id"], ["media_item.id"], name=op.f("fk_broadcast_media_item_id")),
+        sa.PrimaryKeyConstraint("broadcast_id", "item_id", name=op.f("pk_broadcast_media")),
+    )
+    op.create_table(
         "call_out",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("unit_id", sa.Uuid(), nullable=False),
@@ -321,6 +368,32 @@ def upgrade() -> None:
     with op.batch_alter_table("call_out", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_call_out_due_at"), ["due_at"], unique=False)
         batch_op.create_index("ix_call_out_incident", ["incident_id"], unique=False)
+
+    op.create_table(
+        "frozen_media",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("text_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("item_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("content_type", sa.String(length=40), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("alt", sa.Text(), nullable=False),
+        sa.Column("token", sa.String(length=43), nullable=False),
+        sa.ForeignKeyConstraint(["item_id"], ["media_item.id"], name=op.f("fk_frozen_media_item_id")),
+        sa.ForeignKeyConstraint(
+            ["text_id"], ["broadcast_text.id"], name=op.f("fk_frozen_media_text_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_frozen_media")),
+        sa.UniqueConstraint("text_id", "position", name=op.f("uq_frozen_media_text_id_position")),
+        sa.UniqueConstraint("token", name=op.f("uq_frozen_media_token")),
+    )
+    with op.batch_alter_table("frozen_media", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_frozen_media_item_id"), ["item_id"], unique=False)
 
     op.create_table(
         "need",
@@ -583,16 +656,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("understood_at IS NULL"),
         )
         batch_op.create_index("ix_inbound_settled", ["unit_id", "state", "settled_at"], unique=False)
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))
