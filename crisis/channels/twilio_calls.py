@@ -137,6 +137,9 @@ class Twilio:
         outgoing = [m for m in recent if str(m.direction).startswith("outbound") and says(m.body or "")]
         if len(outgoing) > 1:
             raise Uncertain(f"{len(outgoing)} messages with this text went to this number", code="two_found")
+        if not outgoing and any(str(m.direction).startswith("outbound") and not m.body for m in recent):
+            # How a template's message is listed is not documented: one without words may well be ours.
+            raise Uncertain("a message went to this number whose words Twilio does not show", code="no_words")
         if not outgoing and len(recent) == MOST_FOUND:
             raise Uncertain(f"more than {MOST_FOUND} messages with this number since the first attempt")
         return Accepted(str(outgoing[0].sid)) if outgoing else None

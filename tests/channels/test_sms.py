@@ -232,7 +232,8 @@ async def test_find(messages: list[dict[str, Any]], found: str | None, open_at: 
 async def test_find_does_not_guess(open_at: contract.Open, tmp_path: Path) -> None:
     out = replace(OUT, first_attempt_at=contract.now())
     many = [message("noe annet", 1, sid=f"SM{n:032}") for n in range(200)]
-    for reply in (listed(message(OUT.text, 1), message(OUT.text, 2, sid="SM2")), listed(*many), Reply(200, {"odd": 1})):
+    two, wordless = listed(message(OUT.text, 1), message(OUT.text, 2, sid="SM2")), listed(message("", 1))
+    for reply in (two, listed(*many), wordless, Reply(200, {"odd": 1})):
         async with serving(reply) as stub:
             channel = open_at(stub.url)
             assert isinstance(channel, LooksUp)
