@@ -68,7 +68,7 @@ def _sqlite_engine(url: str) -> Engine:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         connection.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-            f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;"
+            f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384;"
         )
 
     @event.listens_for(engine, "begin")

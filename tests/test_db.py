@@ -99,14 +99,14 @@ def test_two_upgrades_at_once_are_one(empty: Database) -> None:
 
 
 def test_a_failing_upgrade_leaves_nothing(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = migrations.command.upgrade
+    real = command.upgrade
 
     def fail_late(*arguments: object) -> None:
         real(*arguments)
         msg = "power cut"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr(migrations.command, "upgrade", fail_late)
+    monkeypatch.setattr(command, "upgrade", fail_late)
     with pytest.raises(RuntimeError, match="power cut"):
         migrations.upgrade(empty)
     assert inspect(empty.engine).get_table_names() == []

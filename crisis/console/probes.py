@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from alembic.script import ScriptDirectory
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
@@ -46,5 +45,4 @@ def _too_old() -> frozenset[str]:
 
     One we do not know is newer than us: the upgrade has run, and we serve until the new program takes over.
     """
-    known = ScriptDirectory.from_config(migrations.config()).walk_revisions()
-    return frozenset(script.revision for script in known) - {migrations.newest() or ""}
+    return frozenset(migrations.known()) - {migrations.newest() or ""}

@@ -7,38 +7,49 @@ changes are written by `python -m crisis.migrations "what changes"`.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from crisis.db import Database
 from crisis.settings import SettingsError
 
+if TYPE_CHECKING:  # 150 ms to import, and every process asks here whether the tables are right
+    from alembic.config import Config
+
 FOLDER = Path(__file__).parent
+TABLE = "alembic_version"  # Alembic's own, with one row
 ONE_AT_A_TIME = 7_320_944_116  # PostgreSQL advisory lock: any number, the same in every process
 
 
 def config() -> Config:
     """Alembic's configuration, without an ini file: the folder and nothing else."""
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
     made = Config()
     made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     return made
 
 
+def known() -> list[str]:
+    """All revisions, oldest first: they are numbered, and a file's name begins with its number."""
+    return sorted(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*_*.py"))
+
+
 def newest() -> str | None:
     """The revision this program's tables have."""
-    return ScriptDirectory.from_config(config()).get_current_head()
+    return known()[-1]
 
 
 def current(database: Database) -> str | None:
     """The revision the database has; None for an empty one. Raises `SettingsError` when it can't be reached."""
     try:
         with database.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table(TABLE):
+                return None
+            found: str | None = connection.scalar(text(f"SELECT version_num FROM {TABLE}"))  # noqa: S608 - our own constant
+            return found
     except OperationalError as error:
         raise SettingsError([_unreachable(error)]) from None
 
@@ -50,7 +61,7 @@ def demand_current(database: Database) -> None:
         return
     if here is None:
         say = "the database has no tables yet; run `crisis db upgrade`"
-    elif here in {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}:
+    elif here in known():
         say = f"the database is at revision {here} and this program needs {wanted}; run `crisis db upgrade`"
     else:
         say = (
@@ -61,6 +72,8 @@ def demand_current(database: Database) -> None:
 
 def upgrade(database: Database) -> tuple[str | None, str | None]:
     """Bring the tables up to date, all or nothing; (revision before, revision after). Safe to run twice or at once."""
+    from alembic import command  # noqa: PLC0415 - see above
+
     before = current(database)
     with database.engine.execution_options(crisis_write=True).connect() as connection:
         if database.is_sqlite:
