@@ -13,6 +13,9 @@ from tests.browser.officer import PHONE, Officer, browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+NETWORKS = ("facebook", "instagram", "threads", "linkedin", "mastodon", "bluesky", "wordpress")
+EVERYWHERE = ("page", "x", *NETWORKS, "sms", "email")
+
 
 def test_the_main_job(tmp_path: Path) -> None:
     with demo(tmp_path) as (here, secrets), browser() as chromium:
@@ -31,16 +34,12 @@ def test_the_main_job(tmp_path: Path) -> None:
             officer.release(mode)
             lanes = officer.lanes()
             # One of the demo's phones can never be reached, as in life: its row is red and says why.
-            assert {key.split("-")[0]: light for key, light in lanes.items()} == {
-                "page": "green",
-                "x": "green",
-                "sms": "red",
-                "email": "green",
-            }
+            lights = {key.split("-")[0]: light for key, light in lanes.items()}
+            assert lights == dict.fromkeys(EVERYWHERE, "green") | {"sms": "red"}
             officer.follow_up("correction", mode)
             officer.follow_up("all_clear", mode)
 
-            state = here.simulator.state("posts", "messages", "mails", "refused")
+            state = here.simulator.state("posts", "messages", "mails", "refused", "networks")
             assert state["refused"] == []
             posts = [post["text"] for post in state["posts"]]
             assert len(posts) == 3
@@ -48,6 +47,11 @@ def test_the_main_job(tmp_path: Path) -> None:
             assert all(("ØVELSE" in text) == (mode is Mode.DRILL) for text in posts)
             handle = "OUS_drill" if mode is Mode.DRILL else "OUS_demo"
             assert {post["handle"] for post in state["posts"]} == {handle}
+            for network in NETWORKS:
+                shown = [one["text"] for one in state["networks"][network] if one["ours"] and not one["reply_to"]]
+                assert any(place in text for text in shown), f"nothing about {place} on {network}"
+                practised = [any(word in text for word in ("ØVELSE", "ØVING", "EXERCISE")) for text in shown]
+                assert set(practised) == {mode is Mode.DRILL}, network
             replies = [post for post in state["posts"] if post.get("reply_to")]
             assert len(replies) == 2, "correction and all-clear hang under what they follow"
             # Everybody got all three; the phone that failed is not told a correction of what it never got.

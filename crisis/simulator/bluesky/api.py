@@ -142,8 +142,10 @@ class Bluesky:
         session = next((one for one in self.sky.sessions if one.access == token), None)
 
         async def answered() -> web.Response:
-            if session is None:
+            if not token:
                 raise Refusal(401, "AuthMissing", "Authentication Required")
+            if session is None:  # of a server that was emptied or started anew since
+                raise Refusal(400, "InvalidToken", "Token could not be verified")
             if session.expired:
                 raise Refusal(400, "ExpiredToken", "Token has expired")
             return web.json_response(await work(request, session.actor))

@@ -81,6 +81,7 @@ class Atmosphere:
             did = "did:plc:" + base64.b32encode(hashlib.sha256(one.name.encode()).digest()).decode().lower()[:24]
             self.actors[did] = Actor(did, one.public["handle"], f"{one.name} (demo)", one.secrets["app_password"])
         self.own = frozenset(self.actors)
+        self.sessions: list[Tokens] = []  # kept when everything else is forgotten: who is signed in stays so
         self.clear()
 
     def clear(self) -> None:
@@ -88,7 +89,6 @@ class Atmosphere:
         self.actors = {did: actor for did, actor in self.actors.items() if did in self.own}
         self.records: OrderedDict[str, Record] = OrderedDict()
         self.blobs: dict[str, tuple[str, bytes]] = {}
-        self.sessions: list[Tokens] = []
         self.sign_ins: dict[str, deque[float]] = {}
         self._last = 0
 
