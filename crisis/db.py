@@ -81,4 +81,6 @@ def _sqlite_engine(url: str) -> Engine:
 
 def rows_changed(session: Session, statement: Executable) -> int:
     """Run an UPDATE, DELETE or INSERT and say how many rows it changed: one changed row means it is mine."""
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+    # Without the option psycopg's count of an INSERT is lost with its cursor, and -1 would pass for "mine".
+    counted = session.execute(statement, execution_options={"preserve_rowcount": True})
+    return cast("CursorResult[Any]", counted).rowcount

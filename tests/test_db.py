@@ -12,12 +12,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, inspect, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crisis import migrations
-from crisis.db import Database
-from crisis.models import Base, Unit
+from crisis.db import Database, rows_changed
+from crisis.models import Base, SeenCall, Unit, utcnow
 from crisis.settings import SettingsError
 
 
@@ -235,3 +236,10 @@ def fill(database: Database) -> dict[str, dict[str, object]]:
                 row["state"] = "draft"
             connection.execute(table.insert(), [row])
     return rows
+
+
+def test_a_row_that_was_there_already_is_not_counted_as_mine(database: Database) -> None:
+    insert = (sqlite if database.is_sqlite else postgresql).insert(SeenCall)
+    with database.writing() as session:
+        same = insert.values(digest="d", at=utcnow()).on_conflict_do_nothing()
+        assert [rows_changed(session, same) for _ in range(2)] == [1, 0]

@@ -6,6 +6,7 @@ Several clocks may run; everything it does is safe to do twice.
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from crisis.broadcasts import notice
 from crisis.models import Account, utcnow
+from crisis.oncall import escalation
 from crisis.runtime import Runtime
 from crisis.sending import fallback, pulse, sweep
 from crisis.states import Mode, Role
@@ -24,6 +26,7 @@ from workers.process import Flag, configured
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
+CLIMB_SECONDS = 0.15
 OVERDUE = timedelta(seconds=2)  # work nobody has taken for so long: the wake-up was lost
 
 
@@ -41,9 +44,19 @@ def tick(runtime: Runtime, process: str) -> None:
         tell_of_ending_credentials(session, runtime)
     with runtime.database.writing() as session:
         tell_of_switched(session, runtime, fallback.watch(session, runtime.settings, utcnow()))
+    climb(runtime)
     with runtime.database.reading() as session:
         forgotten = {mode: sweep.idle_with_work(session, mode, utcnow(), overdue=OVERDUE) for mode in Mode}
     runtime.wakeups.send({mode: accounts for mode, accounts in forgotten.items() if accounts})
+
+
+def climb(runtime: Runtime) -> None:
+    """Whoever is due to be asked about an alert is asked, a few in each transaction and for a part of the tick only."""
+    ends = time.monotonic() + CLIMB_SECONDS
+    while time.monotonic() < ends:
+        with runtime.database.writing() as session:
+            if escalation.climb(session, runtime.settings, utcnow()) < escalation.AT_ONCE:
+                return
 
 
 def tell_of_stopped_accounts(session: Session, runtime: Runtime) -> None:

@@ -14,6 +14,10 @@ ACTS: Mapping[str, str] = {
     "account.resumed": N_("resumed an account"),
     "account.switched_back": N_("let an account speak for itself again"),
     "account.switched_over": N_("let the fallback speak for an account"),
+    "alert.closed": N_("closed an alert"),
+    "alert.exhausted": N_("found that nobody takes an alert"),
+    "alert.opened": N_("opened an alert"),
+    "alert.taken": N_("took an alert"),
     "broadcast.approved": N_("approved a broadcast"),
     "broadcast.discarded": N_("threw a draft away"),
     "broadcast.drafted": N_("began a draft"),
@@ -29,6 +33,8 @@ ACTS: Mapping[str, str] = {
     "delivery.repeated": N_("looked, and sent it again"),
     "delivery.seen": N_("looked, and it is there"),
     "demo.seeded": N_("filled the demo with people"),
+    "escalation.removed": N_("removed an escalation"),
+    "escalation.saved": N_("saved an escalation"),
     "group.created": N_("made a group"),
     "group.renamed": N_("renamed a group"),
     "incident.closed": N_("closed an incident"),
@@ -95,6 +101,7 @@ DETAILS: Mapping[str, str] = {
     "source": N_("source"),
     "title": N_("title"),
     "until": N_("until"),
+    "way": N_("over"),
     "why": N_("why"),
 }
 

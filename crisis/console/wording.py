@@ -130,6 +130,11 @@ KEPT: tuple[str, ...] = (
     N_("%(service)s did not say yes, and Apprise does not tell why; look there"),
     N_("%(service)s answered HTTP %(status)d"),
     N_("%(service)s: not tried; Apprise cannot look without sending, and tells no link"),
+    # on call
+    N_("somebody has taken the alert"),
+    N_("the alert is closed"),
+    N_("the person has said no"),
+    N_("no phone or mailbox that we can reach"),
     # accounts
     N_("stopped by itself: %(why)s"),
     N_("it has not got through for %(minutes)d minutes"),

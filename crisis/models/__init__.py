@@ -17,8 +17,10 @@ from crisis.models.oncall import (
     Rota,
     RotaChange,
     RotaTurn,
+    RotaWarning,
+    SeenCall,
 )
-from crisis.models.people import Destination, Group, OptOut, Person, membership
+from crisis.models.people import Destination, DestinationCode, Group, OptOut, Person, membership
 from crisis.models.playbook import SignOff
 from crisis.models.record import AuditHead, AuditRow, Heartbeat
 from crisis.models.triage import Answer, HandOver, InboundCount, InboundRow, Rumour, SavedView
@@ -42,6 +44,7 @@ __all__ = [
     "CallOut",
     "Delivery",
     "Destination",
+    "DestinationCode",
     "Escalation",
     "EscalationStep",
     "FrozenMedia",
@@ -61,8 +64,10 @@ __all__ = [
     "Rota",
     "RotaChange",
     "RotaTurn",
+    "RotaWarning",
     "Rumour",
     "SavedView",
+    "SeenCall",
     "SignIn",
     "SignInFailure",
     "SignOff",

@@ -96,6 +96,19 @@ class RotaChange(Base):
     person: Mapped[Person | None] = relationship()
 
 
+class RotaWarning(Base):
+    """Somebody was told about trouble ahead in a rota; each once when it is far and once when it is near."""
+
+    __tablename__ = "rota_warning"
+    __table_args__ = (UniqueConstraint("rota_id", "kind", "starts", "near"),)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    rota_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("rota.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(20))  # hole | absent | unreachable
+    starts: Mapped[datetime]
+    near: Mapped[bool]  # within a day; else within fourteen
+    told_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
 class Escalation(Base):
     """Who is tried, in which order, for a purpose; after the last step it begins again `repeats` times."""
 
@@ -166,14 +179,25 @@ class Alert(Base):
     opened_at: Mapped[datetime] = mapped_column(default=utcnow)
     opened_again: Mapped[int] = mapped_column(default=0)
     taken_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id", ondelete="SET NULL"))
+    taken_name: Mapped[str] = mapped_column(String(80), default="")  # the name then, also of a user without a person
     taken_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str] = mapped_column(String(200), default="")
 
     # The climb through the escalation: what is due next, and when. None: nothing more comes by itself.
     escalation_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("escalation.id", ondelete="SET NULL"))
     step: Mapped[int] = mapped_column(default=0)
     round: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None] = mapped_column(index=True)
+    climbed: Mapped[int] = mapped_column(default=0)  # steps made so far; moved by compare-and-set, so each is made once
+
+
+class SeenCall(Base):
+    """A signed call to the alert API that was obeyed: the same one again, within its time, does nothing."""
+
+    __tablename__ = "seen_call"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
 
 
 class CallOut(Base):

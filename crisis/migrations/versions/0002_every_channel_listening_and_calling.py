@@ -13,6 +13,15 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "seen_call",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_seen_call")),
+    )
+    with op.batch_alter_table("seen_call", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_seen_call_at"), ["at"], unique=False)
+
+    op.create_table(
         "escalation",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("unit_id", sa.Uuid(), nullable=False),
@@ -148,6 +157,29 @@ def upgrade() -> None:
         sa.UniqueConstraint("rota_id", "holiday", "position", name=op.f("uq_rota_turn_rota_id_holiday_position")),
     )
     op.create_table(
+        "rota_warning",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("rota_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("starts", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("near", sa.Boolean(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["rota_id"], ["rota.id"], name=op.f("fk_rota_warning_rota_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rota_warning")),
+        sa.UniqueConstraint("rota_id", "kind", "starts", "near", name=op.f("uq_rota_warning_rota_id_kind_starts_near")),
+    )
+    op.create_table(
+        "destination_code",
+        sa.Column("destination_id", sa.Uuid(), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["destination_id"], ["destination.id"], name=op.f("fk_destination_code_destination_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("destination_id", name=op.f("pk_destination_code")),
+    )
+    op.create_table(
         "media_item",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("unit_id", sa.Uuid(), nullable=False),
@@ -277,12 +309,15 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("opened_again", sa.Integer(), nullable=False),
         sa.Column("taken_by", sa.Uuid(), nullable=True),
+        sa.Column("taken_name", sa.String(length=80), nullable=False),
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("end_reason", sa.String(length=200), nullable=False),
         sa.Column("escalation_id", sa.Uuid(), nullable=True),
         sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("climbed", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcast.id"], name=op.f("fk_alert_broadcast_id")),
         sa.ForeignKeyConstraint(
             ["escalation_id"], ["escalation.id"], name=op.f("fk_alert_escalation_id"), ondelete="SET NULL"
@@ -656,16 +691,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("understood_at IS NULL"),
         )
         batch_op.create_index("ix_inbound_settled", ["unit_id", "state", "settled_at"], unique=False)
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))

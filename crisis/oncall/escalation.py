@@ -1,0 +1,139 @@
+"""The climb: whom an alert asks next, and when. Driven by the clock through due times in the database.
+
+Each move is a compare-and-set on the alert together with the rows of the asking, in one transaction: a clock that dies
+asks nobody or everybody of a step, and two clocks never ask twice for one. Takes a session and never commits.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, selectinload
+
+from crisis.db import rows_changed
+from crisis.models import Account, Alert, Ask, Escalation, EscalationStep, Rota, membership, new_id
+from crisis.oncall import alerts, asking, roster, wordings
+from crisis.settings import Language, Settings
+from crisis.states import AlertState, AskState, Purpose
+
+AT_ONCE = 20  # alerts moved in one transaction; the clock comes again while more are due
+LATEST_WORD = timedelta(minutes=10)  # a question may still leave so long after its step has ended
+
+
+def climb(session: Session, settings: Settings, now: datetime, limit: int = AT_ONCE) -> int:
+    """Move up to `limit` alerts whose time has come one step on, the longest waiting first. Returns how many."""
+    due = session.scalars(
+        select(Alert).where(Alert.due_at <= now).order_by(Alert.due_at).limit(limit).with_for_update(skip_locked=True)
+    ).all()
+    for alert in due:
+        if alert.state is AlertState.OPEN:
+            _step(session, alert, settings, now)
+        else:  # taken or closed by somebody whose change this is only catching up with
+            alert.due_at = None
+    session.flush()
+    return len(due)
+
+
+def _step(session: Session, alert: Alert, settings: Settings, now: datetime) -> None:
+    steps, repeats = _steps(session, alert)
+    number, round_ = alert.step, alert.round
+    if number >= len(steps) and steps and round_ < repeats:
+        number, round_ = 0, round_ + 1
+    if number >= len(steps):
+        if _move(session, alert, now, state=AlertState.EXHAUSTED, due_at=None):
+            alerts.exhausted(session, alert, settings, now)
+        return
+    step = steps[number]
+    wait = timedelta(seconds=step.wait_seconds)
+    persons = _persons(session, step, now)
+    accounts = asking.speaking_accounts(session, alert.unit_id, alert.mode)
+    ways = asking.ways_of(session, persons, accounts, step.ways)
+    # A step that reaches nobody is passed over at once: waiting for nobody would cost minutes.
+    due_at = now + wait if ways else now
+    if _move(session, alert, now, step=number + 1, round=round_, due_at=due_at):
+        _ask(session, alert, persons, ways, wait, settings, now)
+
+
+def _move(session: Session, alert: Alert, now: datetime, **values: object) -> bool:
+    """The compare-and-set: mine only when nobody has moved, taken or closed it since it was read."""
+    moved = rows_changed(
+        session,
+        update(Alert)
+        .where(
+            Alert.id == alert.id,
+            Alert.climbed == alert.climbed,
+            Alert.state == AlertState.OPEN,
+            Alert.due_at <= now,
+        )
+        .values(climbed=alert.climbed + 1, **values)
+        .execution_options(synchronize_session=False),
+    )
+    session.refresh(alert)
+    return moved == 1
+
+
+def _ask(
+    session: Session,
+    alert: Alert,
+    persons: Sequence[uuid.UUID],
+    ways: dict[uuid.UUID, list[tuple[Account, str, Language]]],
+    wait: timedelta,
+    settings: Settings,
+    now: datetime,
+) -> None:
+    known = {
+        ask.person_id: ask
+        for ask in session.scalars(select(Ask).where(Ask.alert_id == alert.id, Ask.person_id.in_(persons)))
+    }
+    wanted: list[asking.Way] = []
+    for person_id in persons:
+        ask = known.get(person_id)
+        if ask is None:
+            ask = Ask(id=new_id(), alert_id=alert.id, person_id=person_id)
+            session.add(ask)
+        own = ways.get(person_id, [])
+        ask.wave, ask.tries = alert.climbed, (ask.tries or 0) + bool(own)
+        ask.state = AskState.RINGING if own else AskState.UNREACHABLE
+        ask.why = "" if own else "no phone or mailbox that we can reach"
+        ask.asked_at, ask.answered_at = now, None
+        for (account, address, language), at in zip(own, asking.spread(now, wait, len(own)), strict=True):
+            wanted.append(asking.Way(account, address, language, person_id, ask.id, at))
+    session.flush()
+    asking.say(
+        session,
+        wordings.ask_to_take(alert, settings),
+        wanted,
+        unit_id=alert.unit_id,
+        mode=alert.mode,
+        purpose=Purpose.CALL_OUT,
+        kind="alert",
+        incident_id=alert.incident_id,
+        now=now,
+        expires_at=now + wait + LATEST_WORD,
+        number=alert.climbed,
+    )
+
+
+def _steps(session: Session, alert: Alert) -> tuple[Sequence[EscalationStep], int]:
+    if alert.escalation_id is None:
+        return (), 0
+    found = session.get(Escalation, alert.escalation_id, options=[selectinload(Escalation.steps)])
+    return (found.steps, found.repeats) if found else ((), 0)
+
+
+def _persons(session: Session, step: EscalationStep, now: datetime) -> list[uuid.UUID]:
+    """Whom the step means at this moment, without those who are absent."""
+    if step.rota_id is not None:
+        rota = session.get(Rota, step.rota_id)
+        on_duty = roster.person_on_call(rota, now) if rota else None
+        persons = [on_duty] if on_duty else []
+    elif step.group_id is not None:
+        members = select(membership.c.person_id).where(membership.c.group_id == step.group_id)
+        persons = list(session.scalars(members.order_by(membership.c.person_id)))
+    else:
+        persons = [step.person_id] if step.person_id else []
+    away = roster.absent(session, persons, now) if persons else set()
+    return [one for one in persons if one not in away]

@@ -1,0 +1,72 @@
+"""What the on-call side of the house says to its own people, in three languages. Fixed here; nothing else is filled in
+than titles, names and addresses.
+"""
+
+from __future__ import annotations
+
+from crisis.broadcasts.notice import Notice
+from crisis.models import Alert
+from crisis.oncall.asking import Wording
+from crisis.settings import Language, Settings
+
+SHORT_TITLE = 100  # of an alert's title in a text or on the phone
+
+
+def ask_to_take(alert: Alert, settings: Settings) -> Wording:
+    """Take it, or say no."""
+    url = f"{settings.console.public_url}/alerts/{alert.id}"
+    title = alert.title[:SHORT_TITLE]
+    return Wording(
+        {"nb": f"Alarm: {title}", "nn": f"Alarm: {title}", "en": f"Alert: {title}"},
+        {
+            "nb": f"ALARM: {title}. Svar 1 for å ta den, 2 for nei. Se {url}",
+            "nn": f"ALARM: {title}. Svar 1 for å ta han, 2 for nei. Sjå {url}",
+            "en": f"ALERT: {title}. Answer 1 to take it, 2 for no. See {url}",
+        },
+        {
+            "nb": f"Alarm: {title}. Trykk 1 for å ta den, 2 for nei.",
+            "nn": f"Alarm: {title}. Trykk 1 for å ta han, 2 for nei.",
+            "en": f"Alert: {title}. Press 1 to take it, 2 for no.",
+        },
+    )
+
+
+def taken(alert: Alert, who: str) -> Wording:
+    title = alert.title[:SHORT_TITLE]
+    titles: dict[Language, str] = {"nb": f"Tatt: {title}", "nn": f"Teken: {title}", "en": f"Taken: {title}"}
+    texts: dict[Language, str] = {
+        "nb": f"{who} har tatt alarmen: {title}. Du trenger ikke gjøre noe.",
+        "nn": f"{who} har teke alarmen: {title}. Du treng ikkje gjere noko.",
+        "en": f"{who} has taken the alert: {title}. You need do nothing.",
+    }
+    return Wording(titles, texts, texts)
+
+
+def closed(alert: Alert) -> Wording:
+    title = alert.title[:SHORT_TITLE]
+    titles: dict[Language, str] = {"nb": f"Over: {title}", "nn": f"Over: {title}", "en": f"Over: {title}"}
+    texts: dict[Language, str] = {
+        "nb": f"Alarmen er over: {title}. Du trenger ikke gjøre noe.",
+        "nn": f"Alarmen er over: {title}. Du treng ikkje gjere noko.",
+        "en": f"The alert is over: {title}. You need do nothing.",
+    }
+    return Wording(titles, texts, texts)
+
+
+def nobody_took(alert: Alert, settings: Settings) -> Notice:
+    """Everybody was tried. Administrators must act."""
+    url = f"{settings.console.public_url}/alerts/{alert.id}"
+    title = alert.title[:SHORT_TITLE]
+    return Notice(
+        "alert_exhausted",
+        {
+            "nb": f"INGEN har tatt alarmen: {title}. Alle er prøvd. Ta den nå: {url}",
+            "nn": f"INGEN har teke alarmen: {title}. Alle er prøvde. Ta han no: {url}",
+            "en": f"NOBODY has taken the alert: {title}. Everybody was tried. Take it now: {url}",
+        },
+        {
+            "nb": f"Ingen har tatt: {title}",
+            "nn": f"Ingen har teke: {title}",
+            "en": f"Nobody has taken: {title}",
+        },
+    )
