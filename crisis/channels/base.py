@@ -116,6 +116,8 @@ class Outgoing:
     unsubscribe_url: str | None = None  # for bulk e-mail
     media: Sequence[Attachment] = ()
     tags: Sequence[str] = ()  # a planned post's campaign
+    asks: Literal["", "call_out", "alert"] = ""  # it waits for an answer: will you come, will you take it?
+    needs_pin: bool = False  # the answer counts only with the person's PIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,8 @@ class Press:
     """What somebody did on the telephone. `word` is what it means to us; `digits` is what they pressed.
 
     "answered": somebody (or something) took the call; "machine": it is a machine; "digits": keys were pressed;
-    "none": the prompt ran out; "incoming": somebody called us.
+    "none": the prompt ran out; "incoming": somebody called us. Nothing but "digits" is ever an answer: a machine is a
+    guess, and whoever presses a key is a person in spite of it.
     """
 
     provider_id: str  # the call
@@ -216,7 +219,9 @@ class Press:
     reference: str | None = None  # the attempt the call was made for
     author: str = ""  # the phone at the other end
     digits: str = ""
-    step: str = ""  # which question was open, as we wrote it into the prompt's address: "menu", "minutes", "pin"
+    # Which question was open, as we wrote it into the prompt's address and the provider signed it: "menu", "minutes",
+    # "pin". It may carry more, as in "menu:pin"; what comes back is what was written.
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from crisis.channels.base import Accepted, Facts, Health, Hook, HookEvents, Outgoing
 from crisis.channels.counting import sms_size
 from crisis.channels.opening import Opening
-from crisis.channels.twilio_calls import Twilio, TwilioOptions, comparable, one_sender
+from crisis.channels.twilio_calls import TextOptions, Twilio, comparable, one_sender
 
 FACTS = Facts(
     name="sms",
@@ -26,7 +26,7 @@ FACTS = Facts(
 )
 
 
-class Options(TwilioOptions):
+class Options(TextOptions):
     """The keys of an SMS account in crisis.toml."""
 
     from_number: str | None = Field(default=None, min_length=3, max_length=20, description="number, short code or name")

@@ -21,11 +21,13 @@ OPTED_OUT = frozenset({21610})
 BUSY = frozenset(
     {20429, 21611, 30001, 30022, 30023, 30027}  # too many calls; the sender's queue or daily room is full
     | {63017, 63018, 63038}  # the same of WhatsApp: too fast, or the day's room for new people is used up
+    | {10004}  # too many calls at once
 )
 MISCONFIGURED = frozenset(
     {10001, 20003, 20005, 20006, 20008, 20403, 20404}  # account or keys: not active, not allowed, not found
     | {21212, 21601, 21603, 21606, 21607, 21616, 21657}  # the sender, or where it may send to
     | {21609, 21624}  # our own callback address or validity
+    | {21205, 21210, 21213, 21218, 21234, 21263}  # calls: our addresses, the number we ring from, machine detection
     | {21701, 21702, 21703, 21704, 21705, 21708, 21709, 21713, 21715, 21717}  # the messaging service
     | {30002, 30032, 30033, 30034, 30035}  # suspended, or a US sender that is not registered
     | {63001, 63002, 63007, 63008, 63020, 63051}  # WhatsApp: the sender is unknown, not set up or locked

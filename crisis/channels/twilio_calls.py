@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 from multidict import MultiDict
@@ -50,7 +50,8 @@ from crisis.settings import Frozen, SecretRef
 TWILIO = "https://api.twilio.com"
 LONGEST_VALIDITY = 36_000  # seconds; Twilio docs, ValidityPeriod
 CLOCK_DOUBT = timedelta(minutes=1)  # our clock against Twilio's
-MOST_FOUND = 200  # messages to one address that `find` looks through
+MOST_FOUND = 200  # messages or calls to one address that `find` looks through
+KNOWN_CALLS = 20_000  # calls whose attempt this process remembers
 RETRIES = "#rc=3&rp=all"  # Twilio docs, webhook connection overrides: three more tries, on any failure
 TRIAL = "Sent from your Twilio trial account - "  # put before every text of an account that has not been paid for
 
@@ -64,7 +65,6 @@ class TwilioOptions(Frozen):
     api_key_secret: SecretRef | None = Field(default=None, description="the secret of that API key")
     shared_key: SecretRef | None = Field(default=None, description="for webhooks that Twilio signs with SHA-256")
     base_url: str = Field(default=TWILIO, pattern=r"^https?://[^\s/]+$", description="where the API is")
-    validity_minutes: int | None = Field(default=None, ge=1, le=600, description="older texts are not sent")
     connect_seconds: float = Field(default=5, gt=0, le=60, description="longest wait for a connection")
     read_seconds: float = Field(default=15, gt=0, le=120, description="longest wait for an answer")
 
@@ -74,6 +74,12 @@ class TwilioOptions(Frozen):
             msg = "api_key_sid and api_key_secret belong together; give both or neither"
             raise ValueError(msg)
         return self
+
+
+class TextOptions(TwilioOptions):
+    """What accounts for texts have besides."""
+
+    validity_minutes: int | None = Field(default=None, ge=1, le=600, description="older texts are not sent")
 
 
 def one_sender(number: str | None, service: str | None) -> None:
@@ -88,7 +94,7 @@ class Twilio:
 
     def __init__(self, opening: Opening, connections: int) -> None:
         options: TwilioOptions = opening.options
-        self._validity_minutes = options.validity_minutes
+        self._validity_minutes: int | None = getattr(options, "validity_minutes", None)
         token = options.auth_token.reveal()
         self._validators = {HMAC_SHA1: RequestValidator(token)}
         if options.shared_key:
@@ -105,15 +111,16 @@ class Twilio:
             environment={"TWILIO_EDGE": "", "TWILIO_REGION": ""},  # the machine's own would bend base_url
         )
         client.api.base_url = options.base_url
-        self._messages = client.api.v2010.accounts(options.account_sid).messages
+        account = client.api.v2010.accounts(options.account_sid)
+        self._messages, self._calls = account.messages, account.calls
+        self._known: dict[str, str] = {}  # a call's SID -> the attempt it was made for
         self.hooks = _hooks(opening)
 
     async def create(self, to: str, out: Outgoing, **fields: Any) -> Any:
         """Hand one message to Twilio; its resource, with a SID. Raises one of the five `SendError`s."""
         fields |= {
             "validity_period": self._validity(out),
-            # The reference comes back with every receipt, also with one that outruns our own record.
-            "status_callback": self.hooks and f"{self.hooks}/status?attempt={quote(out.reference, safe='')}{RETRIES}",
+            "status_callback": self.address("status", out.reference),
         }
         given = {name: value for name, value in fields.items() if value is not None}
         with as_promised(TwilioException):
@@ -121,6 +128,46 @@ class Twilio:
         if not message.sid:
             raise Uncertain("Twilio took the call but named no message")
         return message
+
+    async def call(self, out: Outgoing, **fields: Any) -> Any:
+        """Have Twilio ring one phone; the call's resource, with a SID. Raises one of the five `SendError`s."""
+        if out.expires_at is not None and out.expires_at <= datetime.now(UTC):
+            raise Rejected("too old to send", code="expired")
+        fields |= {"status_callback": self.address("status", out.reference)}
+        given = {name: value for name, value in fields.items() if value is not None}
+        with as_promised(TwilioException):
+            call = await self._calls.create_async(to=out.address, **given)
+        if not call.sid:
+            raise Uncertain("Twilio took the order but named no call")
+        self._known[call.sid] = out.reference
+        if len(self._known) > KNOWN_CALLS:
+            del self._known[next(iter(self._known))]
+        return call
+
+    async def find_call(self, out: Outgoing) -> Accepted | None:
+        """Look for an earlier attempt among the calls to this phone.
+
+        A call's resource holds none of our words, so any call to this phone since then may be ours, but those that are
+        known to be another attempt's. Two are not guessed between. Not filtered by StartTime: a call that waits in
+        Twilio's queue has none yet and would be missed.
+        """
+        if out.first_attempt_at is None:
+            raise Uncertain("cannot look for a call without the time of its first attempt")
+        since = out.first_attempt_at - CLOCK_DOUBT
+        with as_promised(TwilioException):
+            calls = await self._calls.list_async(to=out.address, limit=MOST_FOUND, page_size=MOST_FOUND)
+        recent = [call for call in calls if call.date_created is not None and call.date_created >= since]
+        ours = [
+            call
+            for call in recent
+            if str(call.direction).startswith("outbound")
+            and self._known.get(call.sid, out.reference).partition(".")[0] == out.delivery_id
+        ]
+        if len(ours) > 1:
+            raise Uncertain(f"{len(ours)} calls went to this number", code="two_found")
+        if not ours and len(recent) == MOST_FOUND:
+            raise Uncertain(f"more than {MOST_FOUND} calls with this number since the first attempt")
+        return Accepted(str(ours[0].sid)) if ours else None
 
     async def find(self, to: str, out: Outgoing, says: Callable[[str], bool]) -> Accepted | None:
         """Look for an earlier attempt among the messages to this address; `says` knows our text.
@@ -144,11 +191,11 @@ class Twilio:
             raise Uncertain(f"more than {MOST_FOUND} messages with this number since the first attempt")
         return Accepted(str(outgoing[0].sid)) if outgoing else None
 
-    async def check(self) -> Health:
-        """List one message: works with the auth token and with a standard API key, and sends nothing."""
+    async def check(self, *, calls: bool = False) -> Health:
+        """List one message or call: works with the auth token and with a standard API key, and sends nothing."""
         try:
             with as_promised(TwilioException):
-                await self._messages.list_async(limit=1, page_size=1)
+                await (self._calls if calls else self._messages).list_async(limit=1, page_size=1)
         except SendError as error:
             return Health(ok=False, say=error.say)
         receipts = "" if self.hooks else "; no receipts, because console.public_url is this machine only"
@@ -156,7 +203,7 @@ class Twilio:
 
     def read_hook(self, hook: Hook) -> HookEvents:
         """Receipts at .../status, texts from people at .../inbound; anything else is proven and then ignored."""
-        self._prove(hook)
+        self.prove(hook)
         address = urlsplit(hook.url)
         fields = dict(hook.form)
         match address.path.rstrip("/").rpartition("/")[2]:
@@ -168,6 +215,15 @@ class Twilio:
                 )
             case _:
                 return HookEvents()
+
+    def address(self, kind: str, reference: str | None = None, step: str = "") -> str | None:
+        """Where Twilio reports about an attempt; None where it cannot reach us. Each report is tried four times.
+
+        The reference comes back with every report, also with one that outruns our own record.
+        """
+        named = {name: value for name, value in (("attempt", reference), ("step", step)) if value}
+        query = f"?{urlencode(named)}" if named else ""
+        return self.hooks and f"{self.hooks}/{kind}{query}{RETRIES}"
 
     async def close(self) -> None:
         await self.http.close()
@@ -182,8 +238,8 @@ class Twilio:
             limits.append(left)
         return min(*limits, LONGEST_VALIDITY) if limits else None
 
-    def _prove(self, hook: Hook) -> None:
-        """Twilio docs, webhook security. The header that names the algorithm only chooses between secrets we hold."""
+    def prove(self, hook: Hook) -> None:
+        """Raises `BadSignature`. Twilio docs, webhook security. The header that names the algorithm only chooses between secrets we hold."""
         headers = {name.lower(): value for name, value in hook.headers.items()}
         algorithm = get_signature_algorithm(headers.get(SIGNATURE_SETTINGS_HEADER.lower())).upper()
         validator = self._validators.get(algorithm)
@@ -239,7 +295,7 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
                 method,
                 uri,
                 params=params,
-                data=urlencode(data) if data else None,
+                data=urlencode(data, doseq=True) if data else None,
                 headers=headers,
                 allow_redirects=False,
             ) as response:

@@ -19,7 +19,7 @@ from crisis.channels.base import Accepted, Facts, Health, Hook, HookEvents, Outg
 from crisis.channels.calling import Caller
 from crisis.channels.opening import Opening
 from crisis.channels.sms_words import refusal
-from crisis.channels.twilio_calls import TWILIO, Twilio, TwilioOptions, basic, comparable, one_sender
+from crisis.channels.twilio_calls import TWILIO, TextOptions, Twilio, basic, comparable, one_sender
 from crisis.sentence import Sentence
 from crisis.settings import Frozen, Language
 
@@ -71,7 +71,7 @@ class Template(Frozen):
         return self.body.replace(PLACE, text)
 
 
-class Options(TwilioOptions):
+class Options(TextOptions):
     """The keys of a WhatsApp account in crisis.toml."""
 
     from_number: str | None = Field(default=None, pattern=r"^\+[1-9][0-9]{6,14}$", description="the sender's number")

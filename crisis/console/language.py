@@ -123,7 +123,11 @@ def current() -> str:
     return str(get_locale() or "nb").partition("_")[0]
 
 
-CHANNELS = (N_("E-mail"), N_("Incident page"))  # the labels in the registry that differ between our languages
+CHANNELS = (
+    N_("E-mail"),
+    N_("Incident page"),
+    N_("Telephone"),
+)  # the labels in the registry that differ between our languages
 
 
 def channel_word(name: str) -> str:

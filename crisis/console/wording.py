@@ -110,6 +110,18 @@ KEPT: tuple[str, ...] = (
     N_("the carrier did not answer in time"),
     N_("blocked by Twilio's fraud guard"),
     N_("held back by quiet hours"),
+    # calls
+    N_("Twilio took the order but named no call"),
+    N_("cannot look for a call without the time of its first attempt"),
+    N_("%(num)d calls went to this number"),
+    N_("more than %(num)d calls with this number since the first attempt"),
+    N_("%(num)d characters too long to be said in a call"),
+    N_("nobody could answer the call, because console.public_url is this machine only"),
+    N_("the line was busy"),
+    N_("nobody picked up"),
+    N_("the call was taken back before it rang"),
+    N_("the call could not be put through"),
+    N_("a machine took the call"),
     # WhatsApp
     N_("this number is not on WhatsApp"),
     N_("WhatsApp's rules forbid this message"),

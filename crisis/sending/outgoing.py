@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from crisis.channels.base import Outgoing
 from crisis.media.leaving import Carried
-from crisis.models import Broadcast, BroadcastText, Delivery, Incident, Unit
+from crisis.models import Broadcast, BroadcastText, CallOut, Delivery, Incident, Unit
+from crisis.states import Purpose
 
 LONGEST_THREAD = 20  # e-mail References; older ones add nothing
 
@@ -74,12 +75,13 @@ class Known:
         broadcasts = {row.broadcast_id for row in rows} - self.broadcasts.keys()
         if broadcasts:
             found = session.execute(
-                select(Broadcast, Incident, Unit.name)
+                select(Broadcast, Incident, Unit.name, CallOut.needs_pin)
                 .outerjoin(Incident, Incident.id == Broadcast.incident_id)  # a notice may have none
+                .outerjoin(CallOut, CallOut.broadcast_id == Broadcast.id)
                 .join(Unit, Unit.id == Broadcast.unit_id)
                 .where(Broadcast.id.in_([uuid.UUID(one) for one in broadcasts]))
             )
-            for broadcast, incident, organisation in found:
+            for broadcast, incident, organisation, needs_pin in found:
                 self.broadcasts[broadcast.id.hex] = {
                     "mode": broadcast.mode.value,
                     "phase": broadcast.phase,
@@ -88,6 +90,12 @@ class Known:
                     "organisation": organisation,
                     "released_at": broadcast.released_at,
                     "expires_at": broadcast.expires_at,
+                    "asks": ""
+                    if broadcast.purpose is not Purpose.CALL_OUT
+                    else "alert"
+                    if needs_pin is None
+                    else "call_out",
+                    "needs_pin": bool(needs_pin),
                 }
 
 
