@@ -20,6 +20,9 @@ from crisis.logs import remember
 from crisis.toml_lines import line_of
 
 Language = Literal["nb", "nn", "en"]
+LaneName = Literal[
+    "danger", "next_of_kin", "press", "rumour", "question", "offer", "complaint", "thanks", "noise"
+]  # crisis/states.py, Lane
 LANGUAGES: tuple[Language, ...] = ("nb", "nn", "en")
 
 
@@ -88,6 +91,13 @@ class UnitSettings(Frozen):
     countdown_live_seconds: int = Field(default=10, ge=0, le=60)
     countdown_drill_seconds: int = Field(default=3, ge=0, le=60)
     link_domains: tuple[str, ...] = ()
+    keep_inbound_days: int = Field(default=180, ge=1, le=3650)
+    keep_inbound_days_by_lane: dict[LaneName, Annotated[int, Field(ge=1, le=3650)]] = Field(default_factory=dict)
+
+    def keeps(self, lane: str) -> int:
+        """Days after which what a private person said in this lane is erased."""
+        by_lane = {str(name): days for name, days in self.keep_inbound_days_by_lane.items()}
+        return by_lane.get(lane, self.keep_inbound_days)
 
     @property
     def tz(self) -> ZoneInfo:

@@ -20,6 +20,7 @@ from crisis.oncall import escalation
 from crisis.runtime import Runtime
 from crisis.sending import fallback, pulse, sweep
 from crisis.states import Mode, Role
+from crisis.triage import privacy
 from workers import last_resort
 from workers.process import Flag, configured
 
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
 CLIMB_SECONDS = 0.15
+TIDY_SECONDS = 60.0
 OVERDUE = timedelta(seconds=2)  # work nobody has taken for so long: the wake-up was lost
 
 
@@ -57,6 +59,13 @@ def climb(runtime: Runtime) -> None:
         with runtime.database.writing() as session:
             if escalation.climb(session, runtime.settings, utcnow()) < escalation.AT_ONCE:
                 return
+
+
+def tidy(runtime: Runtime) -> None:
+    """What need not happen every second: what private people said is erased when its unit's rule says so."""
+    with runtime.database.writing() as session:
+        if count := privacy.erase_old(session, runtime.settings, utcnow()):
+            log.info("inbound.erased", count=count)
 
 
 def tell_of_stopped_accounts(session: Session, runtime: Runtime) -> None:
@@ -119,9 +128,13 @@ def main() -> None:
         signal.signal(number, lambda *_: stopping.set())
     with configured("clock") as runtime, last_resort.beside(runtime):
         process = pulse.process_name("clock")
+        tidied = -TIDY_SECONDS
         while not stopping.is_set():
             try:
                 tick(runtime, process)
+                if time.monotonic() - tidied >= TIDY_SECONDS:
+                    tidied = time.monotonic()
+                    tidy(runtime)
             except Exception:  # the database is away or busy: the next tick does what this one could not
                 log.exception("tick.failed")
             stopping.wait(TICK_SECONDS)

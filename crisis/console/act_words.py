@@ -39,6 +39,8 @@ ACTS: Mapping[str, str] = {
     "group.renamed": N_("renamed a group"),
     "incident.closed": N_("closed an incident"),
     "incident.opened": N_("opened an incident"),
+    "inbound.author_erased": N_("erased what somebody said"),
+    "inbound.handed_over": N_("handed on what somebody said"),
     "media.added": N_("added a picture or film"),
     "media.consent_recorded": N_("recorded what the people shown say"),
     "media.described": N_("described a picture or film"),
@@ -66,6 +68,8 @@ ACTS: Mapping[str, str] = {
 }
 
 DETAILS: Mapping[str, str] = {
+    "to": N_("to"),
+    "taken_by": N_("taken by"),
     "account": N_("account"),
     "accounts": N_("accounts"),
     "address": N_("address"),
@@ -78,6 +82,7 @@ DETAILS: Mapping[str, str] = {
     "deliveries": N_("deliveries"),
     "destinations": N_("destinations"),
     "digest": N_("fingerprint"),
+    "erased": N_("erased"),
     "everywhere": N_("everywhere"),
     "fallback": N_("fallback"),
     "host": N_("computer"),

@@ -14,6 +14,7 @@ from crisis.states import InboundState, Lane, Mode
 
 _HERE = text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL")
 _ACCOUNTS, _OF_IT = "SELECT account", " FROM account WHERE account.id = inbound.account_id"
+_KEPT = text("erased_at IS NULL")
 _RAW = text("understood_at IS NULL")
 
 
@@ -46,6 +47,7 @@ class InboundRow(Base):
         Index("ix_inbound_author", "account_id", "author"),
         Index("ix_inbound_incident", "incident_id", "at"),
         Index("ix_inbound_folded_into", "folded_into_id"),
+        Index("ix_inbound_kept", "unit_id", "lane", "at", sqlite_where=_KEPT, postgresql_where=_KEPT),  # for erasing
         Index("ix_inbound_settled", "unit_id", "state", "settled_at"),
     )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)

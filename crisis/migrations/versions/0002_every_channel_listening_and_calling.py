@@ -573,10 +573,10 @@ def upgrade() -> None:
             batch_op.f("uq_delivery_broadcast_id_account_id_address_language_round"),
             ["broadcast_id", "account_id", "address", "language", "round"],
         )
-        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
         batch_op.create_foreign_key(
             batch_op.f("fk_delivery_through_id_mode"), "account", ["through_id", "mode"], ["id", "mode"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
 
     with op.batch_alter_table("destination", schema=None) as batch_op:
         batch_op.add_column(sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
@@ -670,6 +670,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_inbound_folded_into", ["folded_into_id"], unique=False)
         batch_op.create_index("ix_inbound_incident", ["incident_id", "at"], unique=False)
         batch_op.create_index(
+            "ix_inbound_kept",
+            ["unit_id", "lane", "at"],
+            unique=False,
+            sqlite_where=sa.text("erased_at IS NULL"),
+            postgresql_where=sa.text("erased_at IS NULL"),
+        )
+        batch_op.create_index(
             "ix_inbound_lane",
             ["unit_id", "mode", "lane"],
             unique=False,
@@ -691,16 +698,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("understood_at IS NULL"),
         )
         batch_op.create_index("ix_inbound_settled", ["unit_id", "state", "settled_at"], unique=False)
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))
