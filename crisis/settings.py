@@ -91,6 +91,8 @@ class UnitSettings(Frozen):
     countdown_live_seconds: int = Field(default=10, ge=0, le=60)
     countdown_drill_seconds: int = Field(default=3, ge=0, le=60)
     link_domains: tuple[str, ...] = ()
+    alert_key: SecretRef | None = None
+    alert_token: SecretRef | None = None
     keep_inbound_days: int = Field(default=180, ge=1, le=3650)
     keep_inbound_days_by_lane: dict[LaneName, Annotated[int, Field(ge=1, le=3650)]] = Field(default_factory=dict)
 

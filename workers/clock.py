@@ -27,8 +27,8 @@ from workers.process import Flag, configured
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
-CLIMB_SECONDS = 0.15
 TIDY_SECONDS = 60.0
+CLIMB_SECONDS = 0.1
 OVERDUE = timedelta(seconds=2)  # work nobody has taken for so long: the wake-up was lost
 
 

@@ -14,8 +14,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
-from crisis.models import Account, Broadcast, InboundRow, Incident, Tally, Unit, User
-from crisis.states import BroadcastState, DeliveryState, Mode, Purpose, Role
+from crisis.models import Account, Alert, Broadcast, InboundRow, Incident, Tally, Unit, User
+from crisis.oncall import roster
+from crisis.states import AlertState, BroadcastState, DeliveryState, Mode, Purpose, Role
+
+MOST_ALERTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,21 @@ class Happening:
     approvals: Sequence[Waiting]
     inbound_hour: int
     inbound_last: datetime | None
+    alerts: Sequence[Alert] = ()
+    duties: Sequence[roster.Duty] = ()
 
 
 def look(session: Session, actor: Actor, now: datetime) -> Happening:
     """Live incidents stand before drills, the newest first."""
     last, mine = _inbound(session, actor, now)
-    return Happening(_incidents(session, actor), _approvals(session, actor), mine, last)
+    alerts = session.scalars(
+        select(Alert)
+        .where(Alert.unit_id.in_(actor.units()), Alert.state.in_([AlertState.OPEN, AlertState.EXHAUSTED]))
+        .order_by(Alert.mode.desc(), Alert.opened_at)
+        .limit(MOST_ALERTS)
+    ).all()
+    duties = roster.duties(session, actor.units(), now)
+    return Happening(_incidents(session, actor), _approvals(session, actor), mine, last, alerts, duties)
 
 
 def _incidents(session: Session, actor: Actor) -> list[OpenIncident]:

@@ -6,6 +6,8 @@ from flask import Blueprint
 
 from crisis.console import (
     accounts,
+    alert_api,
+    alerts,
     approvals,
     audit,
     board,
@@ -44,6 +46,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     imports.pages,
     users.pages,
     accounts.pages,
+    alerts.pages,
+    alert_api.pages,
     playbooks.pages,
     library.pages,
     public_media.pages,

@@ -155,6 +155,7 @@ class Alert(Base):
     __table_args__ = (
         UniqueConstraint("id", "mode"),
         ForeignKeyConstraint(["incident_id", "mode"], ["incident.id", "incident.mode"]),
+        Index("ix_alert_unit", "unit_id", "state", "opened_at"),
         Index(
             "uq_alert_open",
             "unit_id",

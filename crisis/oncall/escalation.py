@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -17,10 +18,21 @@ from crisis.db import rows_changed
 from crisis.models import Account, Alert, Ask, Escalation, EscalationStep, Rota, membership, new_id
 from crisis.oncall import alerts, asking, roster, wordings
 from crisis.settings import Language, Settings
-from crisis.states import AlertState, AskState, Purpose
+from crisis.states import AlertState, AskState, Mode, Purpose
 
-AT_ONCE = 20  # alerts moved in one transaction; the clock comes again while more are due
+Ways = dict[uuid.UUID, list[tuple[Account, str, Language]]]
+AT_ONCE = 5  # alerts moved in one transaction; the clock comes again while more are due
 LATEST_WORD = timedelta(minutes=10)  # a question may still leave so long after its step has ended
+
+
+@dataclass(slots=True)
+class Known:
+    """What many alerts of one transaction share, read once: steps, accounts, and whom a step means now."""
+
+    steps: dict[uuid.UUID | None, tuple[Sequence[EscalationStep], int]] = field(default_factory=dict)
+    accounts: dict[tuple[uuid.UUID, Mode], dict[str, Account]] = field(default_factory=dict)
+    persons: dict[uuid.UUID, list[uuid.UUID]] = field(default_factory=dict)
+    ways: dict[tuple[uuid.UUID, Mode], Ways] = field(default_factory=dict)
 
 
 def climb(session: Session, settings: Settings, now: datetime, limit: int = AT_ONCE) -> int:
@@ -28,17 +40,20 @@ def climb(session: Session, settings: Settings, now: datetime, limit: int = AT_O
     due = session.scalars(
         select(Alert).where(Alert.due_at <= now).order_by(Alert.due_at).limit(limit).with_for_update(skip_locked=True)
     ).all()
+    known = Known()
     for alert in due:
         if alert.state is AlertState.OPEN:
-            _step(session, alert, settings, now)
+            _step(session, alert, known, settings, now)
         else:  # taken or closed by somebody whose change this is only catching up with
             alert.due_at = None
     session.flush()
     return len(due)
 
 
-def _step(session: Session, alert: Alert, settings: Settings, now: datetime) -> None:
-    steps, repeats = _steps(session, alert)
+def _step(session: Session, alert: Alert, known: Known, settings: Settings, now: datetime) -> None:
+    if alert.escalation_id not in known.steps:
+        known.steps[alert.escalation_id] = _steps(session, alert)
+    steps, repeats = known.steps[alert.escalation_id]
     number, round_ = alert.step, alert.round
     if number >= len(steps) and steps and round_ < repeats:
         number, round_ = 0, round_ + 1
@@ -48,13 +63,25 @@ def _step(session: Session, alert: Alert, settings: Settings, now: datetime) -> 
         return
     step = steps[number]
     wait = timedelta(seconds=step.wait_seconds)
-    persons = _persons(session, step, now)
-    accounts = asking.speaking_accounts(session, alert.unit_id, alert.mode)
-    ways = asking.ways_of(session, persons, accounts, step.ways)
+    persons, ways = _whom(session, step, alert, known, now)
     # A step that reaches nobody is passed over at once: waiting for nobody would cost minutes.
     due_at = now + wait if ways else now
     if _move(session, alert, now, step=number + 1, round=round_, due_at=due_at):
         _ask(session, alert, persons, ways, wait, settings, now)
+
+
+def _whom(
+    session: Session, step: EscalationStep, alert: Alert, known: Known, now: datetime
+) -> tuple[list[uuid.UUID], Ways]:
+    if step.id not in known.persons:
+        known.persons[step.id] = _persons(session, step, now)
+    side = (alert.unit_id, alert.mode)
+    if side not in known.accounts:
+        known.accounts[side] = asking.speaking_accounts(session, *side)
+    if (step.id, alert.mode) not in known.ways:
+        found = asking.ways_of(session, known.persons[step.id], known.accounts[side], step.ways)
+        known.ways[step.id, alert.mode] = found
+    return known.persons[step.id], known.ways[step.id, alert.mode]
 
 
 def _move(session: Session, alert: Alert, now: datetime, **values: object) -> bool:
@@ -79,7 +106,7 @@ def _ask(
     session: Session,
     alert: Alert,
     persons: Sequence[uuid.UUID],
-    ways: dict[uuid.UUID, list[tuple[Account, str, Language]]],
+    ways: Ways,
     wait: timedelta,
     settings: Settings,
     now: datetime,

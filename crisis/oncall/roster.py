@@ -96,7 +96,7 @@ def names_of(session: Session, persons: Iterable[uuid.UUID | None]) -> dict[uuid
     wanted = {one for one in persons if one is not None}
     if not wanted:
         return {}
-    return dict(session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted))).tuples().all())
+    return {row.id: row.name for row in session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))}
 
 
 def absent(session: Session, persons: Collection[uuid.UUID], at: datetime) -> set[uuid.UUID]:
