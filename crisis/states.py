@@ -60,7 +60,36 @@ class Purpose(StrEnum):
     SELF_TEST = "self_test"  # the same text to the officer's own phone and mailbox
     ANSWER = "answer"  # to one inbound
     CALL_OUT = "call_out"  # to staff: come, or take an alert
+    PLANNED = "planned"  # to the public on a quiet day; outside every incident
     NOTICE = "notice"  # the system telling its own users something: an approval waits, an account is paused
+
+
+class PlannedState(StrEnum):
+    """A post for calm times, from the first word to the last decision about it."""
+
+    DRAFT = "draft"  # being written; nothing is frozen
+    PLANNED = "planned"  # frozen, with a time, waiting for somebody's yes
+    APPROVED = "approved"  # leaves at its time
+    PAUSED = "paused"  # held back; a person must say what becomes of it
+    RELEASED = "released"  # it has a broadcast on its way, or out
+    CANCELLED = "cancelled"  # never
+
+
+PLANNED_MOVES: Mapping[PlannedState, frozenset[PlannedState]] = {
+    PlannedState.DRAFT: frozenset({PlannedState.PLANNED, PlannedState.CANCELLED}),
+    PlannedState.PLANNED: frozenset(
+        {PlannedState.DRAFT, PlannedState.APPROVED, PlannedState.PAUSED, PlannedState.CANCELLED}
+    ),
+    PlannedState.APPROVED: frozenset(
+        {PlannedState.DRAFT, PlannedState.PAUSED, PlannedState.RELEASED, PlannedState.CANCELLED}
+    ),
+    # Out of a pause it goes by a person's hand only.
+    PlannedState.PAUSED: frozenset(
+        {PlannedState.DRAFT, PlannedState.PLANNED, PlannedState.APPROVED, PlannedState.CANCELLED}
+    ),
+    PlannedState.RELEASED: frozenset({PlannedState.PAUSED}),  # what of it has not left yet
+    PlannedState.CANCELLED: frozenset(),
+}
 
 
 class DeliveryState(StrEnum):

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crisis.broadcasts import notice
+from crisis.broadcasts import notice, planned_release
 from crisis.models import Account, utcnow
 from crisis.oncall import escalation
 from crisis.runtime import Runtime
@@ -47,6 +47,7 @@ def tick(runtime: Runtime, process: str) -> None:
     with runtime.database.writing() as session:
         tell_of_switched(session, runtime, fallback.watch(session, runtime.settings, utcnow()))
     climb(runtime)
+    let_planned_go(runtime)
     with runtime.database.reading() as session:
         forgotten = {mode: sweep.idle_with_work(session, mode, utcnow(), overdue=OVERDUE) for mode in Mode}
     runtime.wakeups.send({mode: accounts for mode, accounts in forgotten.items() if accounts})
@@ -66,6 +67,19 @@ def tidy(runtime: Runtime) -> None:
     with runtime.database.writing() as session:
         if count := privacy.erase_old(session, runtime.settings, utcnow()):
             log.info("inbound.erased", count=count)
+
+
+def let_planned_go(runtime: Runtime) -> None:
+    """Posts for calm times whose moment has come, each in a transaction of its own: one in trouble stops no other."""
+    with runtime.database.reading() as session:
+        due = planned_release.due(session, utcnow())
+    for post_id in due:
+        try:
+            with runtime.database.writing() as session:
+                count = planned_release.let_go(session, post_id, utcnow())
+            log.info("planned.looked_at", post=str(post_id), deliveries=count)
+        except Exception:  # the next tick tries again, until the post is too late
+            log.exception("planned.failed", post=str(post_id))
 
 
 def tell_of_stopped_accounts(session: Session, runtime: Runtime) -> None:

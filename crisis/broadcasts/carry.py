@@ -29,15 +29,18 @@ from crisis.states import Mode
 def carry(
     session: Session,
     settings: Settings,
-    playbook: Playbook,
+    playbook: Playbook | None,
     broadcast: Broadcast,
     composed: Composed,
     accounts: Sequence[Account],
     now: datetime,
 ) -> Composed:
-    """`composed` with everything its texts carry. Mistakes are gathered, not raised."""
+    """`composed` with everything its texts carry. Mistakes are gathered, not raised.
+
+    Without a playbook it carries what was chosen for it, and nothing more is wanted.
+    """
     packing = _Packing(settings, broadcast, composed, now)
-    packing.look_at_items(session, playbook)
+    packing.look_at_items(session, playbook.messages[broadcast.message].media if playbook else ())
     for channel in dict.fromkeys(account.channel for account in accounts):
         packing.pack(FACTS[channel], _spoken(FACTS[channel], accounts))
     return packing.done()
@@ -73,12 +76,11 @@ class _Packing:
         self._items: list[MediaItem] = []
         self._media: dict[tuple[str, Language], list[Piece]] = {}
         self._problems: list[Problem] = []
-        self._notes: list[Problem] = []
+        self._notes: list[Problem] = list(composed.notes)
         self._left_out: set[str] = set()
 
-    def look_at_items(self, session: Session, playbook: Playbook) -> None:
+    def look_at_items(self, session: Session, wanted: Sequence[str]) -> None:
         """Which of the chosen may be used; what the playbook wants and nobody may use is told and left out."""
-        wanted = playbook.messages[self._broadcast.message].media
         there = {item.key for item in library.by_keys(session, self._broadcast.unit_id, wanted)}
         for key in wanted:
             if key not in there:

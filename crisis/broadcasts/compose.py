@@ -23,9 +23,7 @@ from crisis.states import Mode
 
 ROUND_MINUTES = 5  # a promise of 04:12 sounds like a machine; 04:15 can be kept
 
-_UNREADABLE = frozenset(
-    "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\u202a\u202b\u202d\u202e\u2066\u2067\u2068"
-)
+UNREADABLE = frozenset("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def compose(
             if words.size.over:
                 over: dict[str, str | int] = {"over": words.size.over, "unit": words.size.unit}
                 problems.append(Problem("%(over)d %(unit)s too many", over, channel, language))
-            if _UNREADABLE & set(words.text):
+            if UNREADABLE & set(words.text):
                 problems.append(Problem("invisible control characters in the text", {}, channel, language))
             texts[channel, language] = words
     if next_update_at is not None and next_update_at <= now:

@@ -51,7 +51,7 @@ def start(session: Session, actor: Actor, incident: Incident, playbook: Playbook
         return blank
     session.add(broadcast)
     session.flush()
-    _attach(broadcast, library.by_keys(session, broadcast.unit_id, message.media))
+    attach(broadcast, library.by_keys(session, broadcast.unit_id, message.media))
     session.flush()
     _record(session, actor, "broadcast.drafted", broadcast, {"playbook": playbook.id, "message": message_key})
     return broadcast
@@ -80,7 +80,7 @@ def again(session: Session, actor: Actor, original: Broadcast, incident: Inciden
     usable = {account.key for account in usable_accounts(session, incident)}
     broadcast.accounts = [key for key in original.accounts if key in usable]
     broadcast.follows_id = original.follows_id
-    _attach(broadcast, [row.item for row in original.media])
+    attach(broadcast, [row.item for row in original.media])
     return broadcast
 
 
@@ -161,10 +161,10 @@ def _choose_media(session: Session, broadcast: Broadcast, playbook: Playbook, id
         if why is not None and item.id not in kept:
             raise NotAllowed("'%(title)s' may not be used: %(why)s", title=item.title, why=why)
     if [item.id for item in chosen] != [row.item_id for row in broadcast.media]:
-        _attach(broadcast, chosen)
+        attach(broadcast, chosen)
 
 
-def _attach(broadcast: Broadcast, chosen: Sequence[MediaItem]) -> None:
+def attach(broadcast: Broadcast, chosen: Sequence[MediaItem]) -> None:
     """Make these what the broadcast carries. Rows that stay are kept, since their key is the pair."""
     rows = {row.item_id: row for row in broadcast.media}
     kept = [rows.get(item.id) or BroadcastMedia(item_id=item.id, item=item) for item in chosen]

@@ -23,7 +23,7 @@ from crisis.broadcasts.draft import chosen_accounts
 from crisis.models import Broadcast, BroadcastText, FrozenMedia
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import Settings
-from crisis.states import BroadcastState, NotAllowed
+from crisis.states import BroadcastState, NotAllowed, Purpose
 
 # Lower leaves first.
 NOTICE_PRIORITY, FIRST_PRIORITY, CORRECTION_PRIORITY, USUAL_PRIORITY = 0, 1, 2, 5
@@ -94,7 +94,7 @@ def freeze(
             language=words.language,
             title=words.title[:LONGEST_TITLE],
             text=words.text,
-            media=[_frozen(piece, position) for position, piece in enumerate(composed.media.get(key, ()))],
+            media=[frozen_media(piece, position) for position, piece in enumerate(composed.media.get(key, ()))],
         )
         for key, words in composed.texts.items()
     ]
@@ -108,7 +108,7 @@ def freeze(
     return needs
 
 
-def _frozen(piece: Piece, position: int) -> FrozenMedia:
+def frozen_media(piece: Piece, position: int) -> FrozenMedia:
     file = piece.file
     return FrozenMedia(
         position=position,
@@ -171,6 +171,8 @@ def digest_of(
     }
     if carried := sorted(list(one) for one in media):
         content["media"] = carried
+    if broadcast.purpose is Purpose.PLANNED:
+        content["post"], content["tags"] = str(broadcast.planned_post_id), broadcast.slots.get("tags", [])
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from crisis import audit
 from crisis.actor import Actor
 from crisis.broadcasts.compose import incident_link
+from crisis.broadcasts.planned_release import hold_back
 from crisis.models import Broadcast, Incident, Unit, utcnow
 from crisis.playbooks.playbook import Playbook
 from crisis.playbooks.slots import check_all
@@ -18,7 +19,10 @@ LONGEST_TITLE = 120
 
 
 def open_incident(session: Session, actor: Actor, unit: Unit, mode: Mode, title: str, playbook: Playbook) -> Incident:
-    """A new incident in the unit. Raises `NotAllowed` in words a person can act on."""
+    """A new incident in the unit; a live one holds back everything the unit has planned for calm times.
+
+    Raises `NotAllowed` in words a person can act on.
+    """
     actor.demand(Role.OFFICER, unit.id)
     title = " ".join(title.split())
     if not title:
@@ -28,6 +32,7 @@ def open_incident(session: Session, actor: Actor, unit: Unit, mode: Mode, title:
     incident = Incident(unit_id=unit.id, mode=mode, title=title, playbook=playbook.id, opened_by=actor.user_id)
     session.add(incident)
     session.flush()
+    hold_back(session, actor, incident, incident.opened_at)
     audit.record(
         session,
         actor,

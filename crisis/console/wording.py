@@ -30,6 +30,11 @@ KEPT: tuple[str, ...] = (
     N_("cancelled in the countdown"),
     N_("followed by: correction"),
     N_("followed by: all_clear"),
+    N_("planned for calm times"),
+    # planned posts
+    N_("a live incident was opened"),
+    N_("its time passed before it could leave"),
+    N_("the text is not what was approved"),
     # deliveries and their attempts
     N_("found at the provider"),
     N_("safe to repeat"),
@@ -174,6 +179,8 @@ WORDS: tuple[str, ...] = (
     N_("submitted"),
     N_("approved"),
     N_("rejected"),
+    N_("planned"),
+    N_("paused"),
     N_("released"),
     N_("stopped"),
     N_("closed"),

@@ -46,9 +46,10 @@ def complete(context: Any, _revision: Any, directives: list[Any]) -> None:
         old = {check["name"]: check["sqltext"] for check in there.get_check_constraints(name)}
         new = rules(name, context.bind.dialect)
         changed = sorted(rule for rule in old.keys() & new.keys() if old[rule] != new[rule])
-        if changed:
+        added = sorted(str(rule) for rule in new.keys() - old.keys() - of_columns(name))
+        if changed or added:
             away: list[Any] = [ops.DropConstraintOp(op_f(rule), name, type_="check") for rule in changed]
-            anew = [ops.CreateCheckConstraintOp(op_f(rule), name, new[rule]) for rule in changed]
+            anew = [ops.CreateCheckConstraintOp(op_f(rule), name, new[rule]) for rule in (*changed, *added)]
             steps.append(ops.ModifyTableOps(name, away + anew))
 
 
@@ -63,6 +64,12 @@ def rules(table: str, dialect: Dialect) -> dict[str | None, str]:
         )
         for rule in found
     }
+
+
+def of_columns(table: str) -> set[str]:
+    """The CHECKs that come with a column of words, by name: whoever adds the column adds them."""
+    found = Base.metadata.tables[table].constraints if table in Base.metadata.tables else ()
+    return {str(rule.name) for rule in found if isinstance(rule, CheckConstraint) and rule._type_bound}  # noqa: SLF001 - SQLAlchemy tells it nowhere else
 
 
 def first_value(default: Any) -> str:

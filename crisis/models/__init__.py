@@ -21,6 +21,7 @@ from crisis.models.oncall import (
     SeenCall,
 )
 from crisis.models.people import Destination, DestinationCode, Group, OptOut, Person, membership
+from crisis.models.planned import Feed, FeedEntry, PlannedPost
 from crisis.models.playbook import SignOff
 from crisis.models.record import AuditHead, AuditRow, Heartbeat
 from crisis.models.triage import Answer, HandOver, InboundCount, InboundRow, Rumour, SavedView
@@ -47,6 +48,8 @@ __all__ = [
     "DestinationCode",
     "Escalation",
     "EscalationStep",
+    "Feed",
+    "FeedEntry",
     "FrozenMedia",
     "Grant",
     "Group",
@@ -59,6 +62,7 @@ __all__ = [
     "Need",
     "OptOut",
     "Person",
+    "PlannedPost",
     "ReceiptRow",
     "Reply",
     "Rota",

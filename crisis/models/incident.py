@@ -54,7 +54,14 @@ class Broadcast(Base):
         CheckConstraint("released_at IS NULL OR digest IS NOT NULL", name="released_is_frozen"),
         # A statement belongs to an incident; answers, alerts and notices may stand outside one.
         CheckConstraint(
-            "incident_id IS NOT NULL OR purpose IN ('notice', 'answer', 'call_out')", name="statement_has_incident"
+            "incident_id IS NOT NULL OR purpose IN ('notice', 'answer', 'call_out', 'planned')",
+            name="statement_has_incident",
+        ),
+        # What was planned for calm times is no part of any incident, and there are no exercises of it.
+        CheckConstraint(
+            "(purpose = 'planned') = (planned_post_id IS NOT NULL)"
+            " AND (purpose != 'planned' OR (incident_id IS NULL AND mode = 'live'))",
+            name="planned_stands_alone",
         ),
         Index("ix_broadcast_incident", "incident_id", "created_at"),
         Index("ix_broadcast_state", "state"),
@@ -74,6 +81,7 @@ class Broadcast(Base):
     accounts: Mapped[list[str]] = mapped_column(default=list)  # account keys
     edits: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"x": {"nb": "..."}}: text changed by hand
     follows_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("broadcast.id"))
+    planned_post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("planned_post.id"), index=True)
 
     authority: Mapped[str] = mapped_column(String(10))  # single | dual, as decided when frozen
     authority_reason: Mapped[str] = mapped_column(String(200), default="")

@@ -12,6 +12,8 @@ HEADS = (100, 1_000, 10_000)  # receivers of one broadcast up to here leave befo
 STEP = 10  # greater than every priority a broadcast can have
 STEPS = tuple(STEP * band for band in range(len(HEADS) + 1))  # what is added to a broadcast's priority
 
+LAST = STEPS[-1] + STEP  # a broadcast's own priority when it belongs to no incident: after everything that does
+
 
 def priority(of_broadcast: int, position: int) -> int:
     """The priority of the delivery at `position` (from 0) among the receivers of a broadcast on one account."""

@@ -96,6 +96,7 @@ class Known:
                     if needs_pin is None
                     else "call_out",
                     "needs_pin": bool(needs_pin),
+                    "tags": tuple(broadcast.slots.get("tags", ())) if broadcast.purpose is Purpose.PLANNED else (),
                 }
 
 

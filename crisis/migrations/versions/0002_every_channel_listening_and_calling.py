@@ -40,6 +40,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("unit_id", "key", name=op.f("uq_escalation_unit_id_key")),
     )
     op.create_table(
+        "feed",
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column("url", sa.String(length=500), nullable=False),
+        sa.Column("etag", sa.String(length=300), nullable=False),
+        sa.Column("modified", sa.String(length=100), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.String(length=500), nullable=False),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_feed_unit_id")),
+        sa.PrimaryKeyConstraint("unit_id", "url", name=op.f("pk_feed")),
+    )
+    op.create_table(
         "inbound_count",
         sa.Column("unit_id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -180,6 +192,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("destination_id", name=op.f("pk_destination_code")),
     )
     op.create_table(
+        "feed_entry",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column("feed", sa.String(length=500), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.String(length=300), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("link", sa.String(length=500), nullable=False),
+        sa.Column("picture", sa.String(length=500), nullable=False),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("dismissed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dismissed_by", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(["dismissed_by"], ["user.id"], name=op.f("fk_feed_entry_dismissed_by")),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_feed_entry_unit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_entry")),
+        sa.UniqueConstraint("unit_id", "key", name=op.f("uq_feed_entry_unit_id_key")),
+    )
+    with op.batch_alter_table("feed_entry", schema=None) as batch_op:
+        batch_op.create_index("ix_feed_entry_unit", ["unit_id", "published_at"], unique=False)
+
+    op.create_table(
         "media_item",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("unit_id", sa.Uuid(), nullable=False),
@@ -249,6 +283,57 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_view")),
         sa.UniqueConstraint("user_id", "unit_id", "name", name=op.f("uq_saved_view_user_id_unit_id_name")),
     )
+    op.create_table(
+        "planned_post",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column("title", sa.String(length=120), nullable=False),
+        sa.Column("texts", sa.JSON(), nullable=False),
+        sa.Column("own", sa.JSON(), nullable=False),
+        sa.Column("link", sa.String(length=500), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("accounts", sa.JSON(), nullable=False),
+        sa.Column("media", sa.JSON(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "draft",
+                "planned",
+                "approved",
+                "paused",
+                "released",
+                "cancelled",
+                name="plannedstate",
+                native_enum=False,
+                create_constraint=True,
+                length=20,
+            ),
+            nullable=False,
+        ),
+        sa.Column("pause_reason", sa.String(length=500), nullable=False),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paused_by", sa.Uuid(), nullable=True),
+        sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_by", sa.Uuid(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "at IS NOT NULL OR state IN ('draft', 'cancelled')", name=op.f("ck_planned_post_planned_has_time")
+        ),
+        sa.CheckConstraint("state != 'paused' OR pause_reason != ''", name=op.f("ck_planned_post_paused_has_reason")),
+        sa.ForeignKeyConstraint(["changed_by"], ["user.id"], name=op.f("fk_planned_post_changed_by")),
+        sa.ForeignKeyConstraint(["created_by"], ["user.id"], name=op.f("fk_planned_post_created_by")),
+        sa.ForeignKeyConstraint(["entry_id"], ["feed_entry.id"], name=op.f("fk_planned_post_entry_id")),
+        sa.ForeignKeyConstraint(["paused_by"], ["incident.id"], name=op.f("fk_planned_post_paused_by")),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_planned_post_unit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_planned_post")),
+    )
+    with op.batch_alter_table("planned_post", schema=None) as batch_op:
+        batch_op.create_index("ix_planned_post_due", ["state", "at"], unique=False)
+        batch_op.create_index("ix_planned_post_unit", ["unit_id", "at"], unique=False)
+
     op.create_table(
         "rumour",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -552,6 +637,13 @@ def upgrade() -> None:
             batch_op.f("fk_account_fallback_id_mode"), "account", ["fallback_id", "mode"], ["id", "mode"]
         )
 
+    with op.batch_alter_table("broadcast", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("planned_post_id", sa.Uuid(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_broadcast_planned_post_id"), ["planned_post_id"], unique=False)
+        batch_op.create_foreign_key(
+            batch_op.f("fk_broadcast_planned_post_id"), "planned_post", ["planned_post_id"], ["id"]
+        )
+
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.add_column(sa.Column("through_id", sa.Uuid(), nullable=True))
         batch_op.add_column(sa.Column("round", sa.Integer(), server_default="0", nullable=False))
@@ -574,10 +666,10 @@ def upgrade() -> None:
             batch_op.f("uq_delivery_broadcast_id_account_id_address_language_round"),
             ["broadcast_id", "account_id", "address", "language", "round"],
         )
+        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
         batch_op.create_foreign_key(
             batch_op.f("fk_delivery_through_id_mode"), "account", ["through_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
 
     with op.batch_alter_table("destination", schema=None) as batch_op:
         batch_op.add_column(sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
@@ -699,16 +791,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("understood_at IS NULL"),
         )
         batch_op.create_index("ix_inbound_settled", ["unit_id", "state", "settled_at"], unique=False)
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))
@@ -744,9 +836,14 @@ def upgrade() -> None:
         batch_op.drop_constraint(batch_op.f("ck_broadcast_purpose"), type_="check")
         batch_op.drop_constraint(batch_op.f("ck_broadcast_statement_has_incident"), type_="check")
         batch_op.create_check_constraint(
-            batch_op.f("ck_broadcast_purpose"), "purpose IN ('statement', 'self_test', 'answer', 'call_out', 'notice')"
+            batch_op.f("ck_broadcast_purpose"),
+            "purpose IN ('statement', 'self_test', 'answer', 'call_out', 'planned', 'notice')",
         )
         batch_op.create_check_constraint(
             batch_op.f("ck_broadcast_statement_has_incident"),
-            "incident_id IS NOT NULL OR purpose IN ('notice', 'answer', 'call_out')",
+            "incident_id IS NOT NULL OR purpose IN ('notice', 'answer', 'call_out', 'planned')",
+        )
+        batch_op.create_check_constraint(
+            batch_op.f("ck_broadcast_planned_stands_alone"),
+            "(purpose = 'planned') = (planned_post_id IS NOT NULL) AND (purpose != 'planned' OR (incident_id IS NULL AND mode = 'live'))",
         )
