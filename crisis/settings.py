@@ -114,6 +114,11 @@ class UnitSettings(Frozen):
     link_domains: tuple[str, ...] = ()
     alert_key: SecretRef | None = None
     alert_token: SecretRef | None = None
+    feeds: tuple[FeedUrl, ...] = Field(default=(), max_length=10)
+    feed_minutes: int = Field(default=15, ge=1, le=1440)
+    planned_late_minutes: int = Field(default=60, ge=1, le=1440)
+    planned_second_person: bool = False
+    planned_utm: bool = False
     keep_inbound_days: int = Field(default=180, ge=1, le=3650)
     keep_inbound_days_by_lane: dict[LaneName, Annotated[int, Field(ge=1, le=3650)]] = Field(default_factory=dict)
 
@@ -121,12 +126,6 @@ class UnitSettings(Frozen):
         """Days after which what a private person said in this lane is erased."""
         by_lane = {str(name): days for name, days in self.keep_inbound_days_by_lane.items()}
         return by_lane.get(lane, self.keep_inbound_days)
-
-    feeds: tuple[FeedUrl, ...] = Field(default=(), max_length=10)
-    feed_minutes: int = Field(default=15, ge=1, le=1440)
-    planned_late_minutes: int = Field(default=60, ge=1, le=1440)
-    planned_second_person: bool = False
-    planned_utm: bool = False
 
     @property
     def tz(self) -> ZoneInfo:
