@@ -64,7 +64,6 @@ class Options(TwilioOptions):
     ring_seconds: int = Field(default=30, ge=5, le=120, description="how long a phone rings")
     key_seconds: int = Field(default=8, ge=3, le=30, description="how long a key is waited for")
     detect_machines: bool = Field(default=True, description="let Twilio guess whether a machine answered")
-    needs_pin: bool = Field(default=False, description="answers always need the person's PIN")
     voices: Mapping[Language, str] = Field(default=VOICES, description="Twilio's voice of each language")
     fallback_url: str | None = Field(
         default=None, pattern=r"^https?://[^\s]+$", description="what Twilio says when our address is away"
@@ -111,13 +110,12 @@ class Voice:
         last = [Line(sentence) for sentence in frame]
         if not out.asks:
             return _fitting(script([line for line in first if line.text] + last, out.language, self._voices, wait=True))
-        pin = out.needs_pin or self._options.needs_pin
-        step, digits = ("pin", PIN_DIGITS) if pin else ("menu", 1)
+        step, digits = ("pin", PIN_DIGITS) if out.needs_pin else ("menu", 1)
         action = self._twilio.address("voice", out.reference, step)
         if action is None:
             say = "nobody could answer the call, because console.public_url is this machine only"
             raise Misconfigured(say, code="no_address")
-        asked = Line(said.pin if pin else said.menus[out.asks])
+        asked = Line(said.pin if out.needs_pin else said.menus[out.asks])
         closing = [Line(f"{said.unanswered} {said.call_back}"), *last]
         lines = [line for line in (*first, asked) if line.text]
         keys = Keys(action, digits, self._options.key_seconds)

@@ -17,10 +17,25 @@ from crisis.simulator.sms.api import TwilioApi
 from crisis.simulator.sms.callbacks import Callbacks
 from crisis.simulator.sms.carrier import Carrier
 from crisis.simulator.sms.inbound import Inbound
+from crisis.simulator.voice.api import VoiceApi
+from crisis.simulator.voice.exchange import Exchange
+from crisis.simulator.voice.ringing import Ringing
 from crisis.simulator.x.api import XApi
 from crisis.simulator.x.wall import Post, Wall
 
-PARTS = ("posts", "messages", "mails", "requests", "refused", "webhooks", "troubles", "faults", "opted_out", "networks")
+PARTS = (
+    "posts",
+    "messages",
+    "calls",
+    "mails",
+    "requests",
+    "refused",
+    "webhooks",
+    "troubles",
+    "faults",
+    "opted_out",
+    "networks",
+)
 
 
 class Internet:
@@ -49,6 +64,9 @@ class Internet:
             delay=delay,
         )
         self.inbound = Inbound(accounts.sms, self.carrier, self.callbacks, self.ledger, sms_inbound)
+        self.exchange = Exchange()
+        self.ringing = Ringing(self.exchange, self.callbacks, self.ledger)
+        self.voice = VoiceApi(self.twilio, self.exchange, self.faults, self.ledger)
         self.postman = Postman(self.mailboxes, accounts.mail, self.faults, self.ledger)
         self.networks: dict[str, Network] = {name: kind(self.faults, self.ledger) for name, kind in NETWORKS.items()}
         for network in self.networks.values():
@@ -61,7 +79,7 @@ class Internet:
         self.faults.clear()
         self.x.limits.clear()
         self.x.media.clear()
-        for memory in (self.ledger, self.wall, self.carrier, self.mailboxes):
+        for memory in (self.ledger, self.wall, self.carrier, self.exchange, self.mailboxes):
             memory.clear()
         for network in self.networks.values():
             network.clear()
@@ -74,6 +92,8 @@ class Internet:
             whole["posts"] = [_post(post) for post in self.wall.posts.values()]
         if "messages" in parts:
             whole["messages"] = [message.resource() for message in self.carrier.messages.values()]
+        if "calls" in parts:
+            whole["calls"] = [{**call.resource(), "said": call.said} for call in self.exchange.calls.values()]
         if "mails" in parts:
             whole["mails"] = self.mailboxes.snapshot()
         if "opted_out" in parts:
@@ -90,6 +110,7 @@ class Internet:
             "counts": {
                 "posts": len(self.wall.posts),
                 "messages": len(self.carrier.messages),
+                "calls": len(self.exchange.calls),
                 "mails": len(self.mailboxes.mails),
                 "callbacks_waiting": self.callbacks.waiting,
             },

@@ -18,6 +18,7 @@ from crisis.simulator.mail import certificate, smtp
 from crisis.simulator.square.control import Control
 from crisis.simulator.square.page import Square
 from crisis.simulator.square.pages import Pages
+from crisis.simulator.voice.control import Telephones
 
 Result = TypeVar("Result")
 START_WITHIN = 30.0
@@ -32,10 +33,12 @@ def application(internet: Internet, public_dir: Path | None = None) -> web.Appli
     """All HTTP addresses of the simulator."""
     app = web.Application(client_max_size=LARGEST_REQUEST)
     app.add_routes(internet.x.routes())
+    app.add_routes(internet.voice.routes())  # before the texts', whose last route takes everything else of Twilio
     app.add_routes(internet.twilio.routes())
     for network in internet.networks.values():
         app.add_routes(network.routes())
     app.add_routes(Control(internet).routes())
+    app.add_routes(Telephones(internet.exchange, internet.inbound, internet.accounts.sms, internet.ledger).routes())
     app.add_routes(Pages(public_dir).routes())
     app.add_routes(Square(internet, public=public_dir is not None).routes())
     return app
@@ -63,6 +66,7 @@ async def running(
         stack.push_async_callback(runner.cleanup)
         await internet.callbacks.start()
         stack.push_async_callback(internet.callbacks.stop)
+        stack.push_async_callback(internet.exchange.stop)
         try:
             site = web.TCPSite(runner, host, port, backlog=2048)
             await site.start()

@@ -72,15 +72,15 @@ class TwilioApi:
     async def _create(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         self._ledger.count("twilio", "create")
-        account = self._account(request)
+        account = self.account(request)
         if account is None:
-            return self._refused(rules.Refusal(20003, status=401), "create")
+            return self.refused(rules.Refusal(20003, status=401), "create")
         if request.content_type != "application/x-www-form-urlencoded":
-            return self._refused(rules.Refusal(20001, "the body is not form encoded"), "create", account)
+            return self.refused(rules.Refusal(20001, "the body is not form encoded"), "create", account)
         try:
             pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True)
         except UnicodeDecodeError:
-            return self._refused(rules.Refusal(20001, "the body is not UTF-8"), "create", account)
+            return self.refused(rules.Refusal(20001, "the body is not UTF-8"), "create", account)
         to = next((value for name, value in pairs if name == "To"), "")
         fault = self._faults.pick("twilio", HTTP_KINDS, to)
         if fault is None:
@@ -95,9 +95,9 @@ class TwilioApi:
             late = not texted and whatsapp.outside_window(self._carrier, order)
             message = self._carrier.accept(account, order)
         except rules.Refusal as refusal:
-            return self._refused(refusal, "create", account)
+            return self.refused(refusal, "create", account)
         self._ledger.version += 1
-        answer = _json(201, message.resource())  # worded now: the status at this moment, whatever comes next
+        answer = as_json(201, message.resource())  # worded now: the status at this moment, whatever comes next
         if order.scheduled:
             return answer
         kinds = self._faults.pick_all("twilio", CALLBACK_KINDS, message.to)
@@ -123,9 +123,9 @@ class TwilioApi:
 
     async def _read(self, request: web.Request) -> web.StreamResponse:
         self._ledger.count("twilio", "read")
-        account = self._account(request)
+        account = self.account(request)
         if account is None:
-            return self._refused(rules.Refusal(20003, status=401), "read")
+            return self.refused(rules.Refusal(20003, status=401), "read")
         fault = self._faults.pick("twilio", HTTP_KINDS, request.query.get("To", ""), write=False)
         return await trouble.answer(request, fault, Dialect(), lambda: self._found(request, account))
 
@@ -134,38 +134,38 @@ class TwilioApi:
         path = request.path
         if path.endswith("/Messages.json"):
             try:
-                return _json(200, listing.page(self._carrier, account, dict(request.query), BASE))
+                return as_json(200, listing.page(self._carrier, account, dict(request.query), BASE))
             except rules.Refusal as refusal:
-                return self._refused(refusal, "read", account)
+                return self.refused(refusal, "read", account)
         if path.endswith("/Balance.json"):
-            return _json(200, {"account_sid": account.sid, "balance": "100.00", "currency": "USD"})
+            return as_json(200, {"account_sid": account.sid, "balance": "100.00", "currency": "USD"})
         if "message" in request.match_info:
             message = self._carrier.messages.get(request.match_info["message"])
             if message is None or message.account is not account:
-                return self._refused(rules.Refusal(20404, status=404), "read", account)
-            return _json(200, message.resource())
-        return _json(200, {"sid": account.sid, "friendly_name": account.name, "status": "active", "type": "Full"})
+                return self.refused(rules.Refusal(20404, status=404), "read", account)
+            return as_json(200, message.resource())
+        return as_json(200, {"sid": account.sid, "friendly_name": account.name, "status": "active", "type": "Full"})
 
     async def _template(self, request: web.Request) -> web.Response:
         self._ledger.count("twilio", "template")
-        account = self._account(request)
+        account = self.account(request)
         if account is None:
-            return self._refused(rules.Refusal(20003, status=401), "template")
+            return self.refused(rules.Refusal(20003, status=401), "template")
         told = whatsapp.approval if request.path.endswith("/ApprovalRequests") else whatsapp.content
         try:
-            return _json(200, told(account, request.match_info["template"]))
+            return as_json(200, told(account, request.match_info["template"]))
         except rules.Refusal as refusal:
-            return self._refused(refusal, "template", account)
+            return self.refused(refusal, "template", account)
 
     async def _change(self, request: web.Request) -> web.StreamResponse:
         form = dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
         self._ledger.count("twilio", "change")
-        account = self._account(request)
+        account = self.account(request)
         if account is None:
-            return self._refused(rules.Refusal(20003, status=401), "change")
+            return self.refused(rules.Refusal(20003, status=401), "change")
         message = self._carrier.messages.get(request.match_info["message"])
         if message is None or message.account is not account:
-            return self._refused(rules.Refusal(20404, status=404), "change", account)
+            return self.refused(rules.Refusal(20404, status=404), "change", account)
         self._ledger.version += 1
         if request.method == "DELETE":
             self._carrier.forget(message)
@@ -175,12 +175,12 @@ class TwilioApi:
         elif form == {"Status": "canceled"} and message.status == "scheduled":
             message.status = "canceled"
         else:
-            return self._refused(
+            return self.refused(
                 rules.Refusal(20001, "only Body='' or Status=canceled of a scheduled message"), "change", account
             )
-        return _json(200, message.resource())
+        return as_json(200, message.resource())
 
-    def _account(self, request: web.Request) -> SmsAccount | None:
+    def account(self, request: web.Request) -> SmsAccount | None:
         """Who calls: the account the address names, or where it names none, the one whose keys these are."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "basic":
@@ -195,12 +195,13 @@ class TwilioApi:
                 return account if request.match_info.get("sid", account.sid) == account.sid else None
         return None
 
-    def _refused(self, refusal: rules.Refusal, what: str, account: SmsAccount | None = None) -> web.Response:
+    def refused(self, refusal: rules.Refusal, what: str, account: SmsAccount | None = None) -> web.Response:
+        """Write a refusal down, and word it."""
         self._ledger.refuse("twilio", what, refusal.code, str(refusal), account.name if account else "")
         return _error(refusal.status, refusal.code, refusal.message)
 
     async def _nowhere(self, request: web.Request) -> web.Response:
-        return self._refused(rules.Refusal(20404, f"{request.method} {request.path}", 404), "read")
+        return self.refused(rules.Refusal(20404, f"{request.method} {request.path}", 404), "read")
 
 
 class Dialect:
@@ -225,8 +226,9 @@ class Dialect:
 
 def _error(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
     more = f"https://www.twilio.com/docs/errors/{code}"
-    return _json(status, {"code": code, "message": message, "more_info": more, "status": status}, headers)
+    return as_json(status, {"code": code, "message": message, "more_info": more, "status": status}, headers)
 
 
-def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> web.Response:
+def as_json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> web.Response:
+    """An answer of Twilio's."""
     return web.json_response(body, status=status, headers=headers)

@@ -33,6 +33,15 @@ class Step:
     times: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a webhook answered."""
+
+    status: int
+    kind: str
+    text: str
+
+
 class Callbacks:
     """The pool that moves messages along and tells their webhook."""
 
@@ -75,6 +84,11 @@ class Callbacks:
 
     async def post(self, url: str, secret: str, form: dict[str, str], what: str) -> int | None:
         """Post one signed form, again when the connection failed; the HTTP status, or None when nobody answered."""
+        answer = await self.ask(url, secret, form, what)
+        return answer.status if answer else None
+
+    async def ask(self, url: str, secret: str, form: dict[str, str], what: str) -> Answer | None:
+        """The same, with all of the answer."""
         if self._session is None:
             raise RuntimeError("start() comes first")
         address, _, tuning = url.partition("#")
@@ -82,19 +96,19 @@ class Callbacks:
         headers = {"X-Twilio-Signature": sign(secret, address, form)}
         if retries:
             headers["I-Twilio-Idempotency-Token"] = secrets.token_hex(16)
-        answer = None
+        answer, status, problem = None, None, ""
         for tried in range(1 + retries):
             problem = ""
             try:
                 async with self._session.post(address, data=form, headers=headers, allow_redirects=False) as reply:
-                    await reply.read()
-                    answer = reply.status
+                    answer = Answer(reply.status, reply.content_type, await reply.text(errors="replace"))
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 answer, problem = None, f"{type(error).__name__}: {error}"
-            if tried == retries or not _worth_repeating(answer, on):
+            status = answer.status if answer else None
+            if tried == retries or not _worth_repeating(status, on):
                 break
             await asyncio.sleep(FIRST_PAUSE * 2**tried)
-        self._ledger.hooked(address, what, answer, problem)
+        self._ledger.hooked(address, what, status, problem)
         return answer
 
     def _due(self, message: Message, steps: tuple[Step, ...], tell: bool) -> None:

@@ -55,7 +55,8 @@ class Inbound:
         message = self._carrier.hear(account, phone, number, text, service)
         self._ledger.version += 1
         self._ledger.count("twilio", "inbound")
-        url = self._address(account, number, service)
+        channel = "whatsapp" if number.startswith(whatsapp.PREFIX) else "sms"
+        url = self.address(account, number, channel, service)
         answer = None
         if url:
             form = self._form(message, word)
@@ -95,11 +96,11 @@ class Inbound:
             return "START"
         return "HELP" if word in HELP else ""
 
-    def _address(self, account: SmsAccount, number: str, service: str) -> str:
+    def address(self, account: SmsAccount, number: str, channel: str, service: str = "") -> str:
+        """The webhook for what comes in to a number; empty when there is none."""
         own = account.inbound_urls.get(number) or account.inbound_urls.get(service) or account.inbound_url
-        channel = "whatsapp" if number.startswith(whatsapp.PREFIX) else "sms"
         filled = self.template.replace("{channel}", channel).replace("{account}", account.name)
-        return own or filled.replace("{number}", number.rpartition("+")[2])
+        return ("" if channel == "voice" else own) or filled.replace("{number}", number.rpartition("+")[2])
 
     def _form(self, message: Message, word: str) -> dict[str, str]:
         form = {

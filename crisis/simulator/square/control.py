@@ -3,9 +3,7 @@
 It is open to whoever reaches the port, which is why the simulator listens on loopback unless told otherwise.
 """
 
-import json
 from dataclasses import asdict
-from typing import Any
 
 from aiohttp import web
 
@@ -13,6 +11,7 @@ from crisis.simulator import network as network_rules
 from crisis.simulator.faults import KINDS, BadFault
 from crisis.simulator.internet import PARTS, Internet
 from crisis.simulator.sms.inbound import CannotSay
+from crisis.simulator.square.bodies import body, same_site, wrong
 from crisis.simulator.x import weights
 
 
@@ -42,16 +41,16 @@ class Control:
         return web.json_response({"active": self._internet.faults.snapshot(), "kinds": KINDS})
 
     async def _add_fault(self, request: web.Request) -> web.Response:
-        given = await _body(request)
+        given = await body(request)
         try:
             fault = self._internet.faults.add(given)
         except BadFault as error:
-            raise _wrong(str(error)) from error
+            raise wrong(str(error)) from error
         self._internet.ledger.version += 1
         return web.json_response(asdict(fault), status=201)
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
-        _same_site(request)
+        same_site(request)
         number = request.match_info.get("number")
         gone = self._internet.faults.clear(int(number) if number else None)
         self._internet.ledger.version += 1
@@ -60,80 +59,58 @@ class Control:
     async def _state(self, request: web.Request) -> web.Response:
         parts = tuple(request.query["only"].split(",")) if "only" in request.query else PARTS
         if unknown := set(parts) - set(PARTS):
-            raise _wrong(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+            raise wrong(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
         limit = request.query.get("limit")
         if limit is not None and not limit.isdigit():
-            raise _wrong("limit is a whole number")
+            raise wrong("limit is a whole number")
         return web.json_response(self._internet.snapshot(parts, int(limit) if limit else None))
 
     async def _reset(self, request: web.Request) -> web.Response:
-        _same_site(request)
+        same_site(request)
         self._internet.reset()
         return web.json_response({"reset": True})
 
     async def _say(self, request: web.Request) -> web.Response:
-        given = await _body(request)
+        given = await body(request)
         number = request.match_info["number"]
         try:
             said = await self._internet.inbound.say(number, str(given.get("text", "")), str(given.get("to") or ""))
         except CannotSay as error:
-            raise _wrong(str(error)) from error
+            raise wrong(str(error)) from error
         answer = {"sid": said.message.sid, "to": said.message.to, "opt_out": said.opt_out}
         return web.json_response({**answer, "webhook": said.webhook, "answer": said.answer}, status=201)
 
     async def _post(self, request: web.Request) -> web.Response:
         """Let a passer-by write on X: {handle, text, reply_to?}."""
-        given = await _body(request)
+        given = await body(request)
         handle, text, reply_to = (str(given.get(name) or "") for name in ("handle", "text", "reply_to"))
         handle = handle.removeprefix("@")
         if not (handle.replace("_", "a").isalnum() and handle.isascii() and len(handle) <= 15):
-            raise _wrong("handle has 1 to 15 letters, digits or _")
+            raise wrong("handle has 1 to 15 letters, digits or _")
         if not text.strip() or weights.length(text) > weights.GREATEST:
-            raise _wrong(f"a post has 1 to {weights.GREATEST} characters as X counts them")
+            raise wrong(f"a post has 1 to {weights.GREATEST} characters as X counts them")
         wall = self._internet.wall
         if reply_to and (reply_to not in wall.posts or wall.posts[reply_to].deleted):
-            raise _wrong("the post it answers is not there")
+            raise wrong("the post it answers is not there")
         post = wall.add(wall.passer_by(handle), text, reply_to or None)
         self._internet.ledger.version += 1
         return web.json_response({"id": post.id}, status=201)
 
     async def _network_say(self, request: web.Request) -> web.Response:
         """Let a passer-by speak on any other network: {account, author, text, reply_to?}."""
-        given = await _body(request)
+        given = await body(request)
         network = self._internet.networks.get(request.match_info["network"])
         if network is None:
-            raise _wrong(f"no such network; there are {', '.join(self._internet.networks)}")
+            raise wrong(f"no such network; there are {', '.join(self._internet.networks)}")
         account, author, text, reply_to = (
             str(given.get(name) or "") for name in ("account", "author", "text", "reply_to")
         )
         try:
             made = await network.say(account, author, text, reply_to)
         except network_rules.CannotSay as error:
-            raise _wrong(str(error)) from error
+            raise wrong(str(error)) from error
         self._internet.ledger.version += 1
         return web.json_response({"id": made}, status=201)
 
     async def _certificate(self, _request: web.Request) -> web.Response:
         return web.Response(text=self._internet.certificate, content_type="application/x-pem-file")
-
-
-def _wrong(text: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=json.dumps({"error": text}), content_type="application/json")
-
-
-def _same_site(request: web.Request) -> None:
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        raise web.HTTPForbidden(text="not from another web page\n")
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    # JSON only: a foreign web page cannot send it to this port without asking the browser first.
-    if request.content_type != "application/json":
-        raise _wrong("send JSON with Content-Type: application/json")
-    try:
-        given = await request.json()
-    except ValueError as error:
-        raise _wrong("the body is not JSON") from error
-    if not isinstance(given, dict):
-        raise _wrong("the body is not a JSON object")
-    return given

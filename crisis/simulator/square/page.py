@@ -17,6 +17,7 @@ from crisis.simulator.faults import KINDS
 from crisis.simulator.internet import Internet
 from crisis.simulator.sms import whatsapp
 from crisis.simulator.sms.carrier import Message
+from crisis.simulator.voice.control import shown
 from crisis.simulator.x.wall import Author, Post
 
 HERE = Path(__file__).resolve().parent.parent
@@ -27,7 +28,8 @@ BOXES_A_PAGE = 30
 MAILS_A_BOX = 5
 OWN_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
-PARTS = ("posts", "phones", "mail", "trouble")
+PARTS = ("posts", "phones", "calls", "mail", "trouble")
+CALLS_A_PAGE = 50
 # Mail is shown in a frame that inherits this: no script runs and nothing is fetched from elsewhere.
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -78,6 +80,7 @@ class Square:
         values: dict[str, dict[str, Any]] = {
             "posts": {"walls": self._walls(search)},
             "phones": self._phones(search, page),
+            "calls": {**shown(self._internet.exchange, search, CALLS_A_PAGE), "ours": self._our_numbers(texts=False)},
             "mail": self._mail(search),
             "trouble": {"faults": self._internet.faults.active, "ledger": self._internet.ledger, "kinds": KINDS},
         }
@@ -138,10 +141,12 @@ class Square:
         shown = [(box, mails[:MAILS_A_BOX], len(mails)) for box, mails in list(boxes.items())[:BOXES_A_PAGE]]
         return {"boxes": shown, "found": len(boxes)}
 
-    def _our_numbers(self) -> list[tuple[str, str]]:
+    def _our_numbers(self, *, texts: bool = True) -> list[tuple[str, str]]:
         accounts = self._internet.accounts.sms
-        texts = [(account.name, number) for account in accounts for number in account.numbers]
-        return texts + [(account.name, whatsapp.PREFIX + one) for account in accounts for one in account.whatsapp]
+        numbers = [(account.name, number) for account in accounts for number in account.numbers]
+        if not texts:
+            return numbers
+        return numbers + [(account.name, whatsapp.PREFIX + one) for account in accounts for one in account.whatsapp]
 
 
 def _flat(branches: list[Post], replies: dict[str, list[Post]]) -> list[tuple[Post, int]]:

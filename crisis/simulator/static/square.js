@@ -97,7 +97,11 @@ document.addEventListener("submit", async (event) => {
   const given = values(form);
   try {
     let told = "";
-    if ("say" in form.dataset) {
+    if ("call" in form.dataset) {
+      const number = given.number;
+      delete given.number;
+      await send(`/control/phones/${encodeURIComponent(number)}/call`, "POST", given);
+    } else if ("say" in form.dataset) {
       const number = form.dataset.say || given.number;
       delete given.number;
       const said = await send(`/control/phones/${encodeURIComponent(number)}/say`, "POST", given);
