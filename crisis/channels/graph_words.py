@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from crisis.channels.base import Busy, Misconfigured, Rejected, SendError, Uncertain
+from crisis.channels.base import Busy, Misconfigured, Rejected, SendError, Uncertain, Unreachable
 from crisis.channels.errors import LONGEST_SAY, Answer, failure
 
 # Graph API docs, handling errors and rate limiting.
 LIMITED = frozenset({4, 17, 32, 341, 613, *range(80_000, 80_015)})
+NOT_FETCHED = 9004  # the network could not get a file from the address we named (Graph API docs, error codes)
 SIGN_IN_AGAIN = frozenset({102, 190})
 NO_RIGHT = frozenset({3, 10, *range(200, 300)})
 NO_ANSWER_YET = frozenset({1, 2})
@@ -55,6 +56,9 @@ def refusal(given: Answer) -> SendError | None:
     if subcode in WINDOW_CLOSED:
         words = "more than 24 hours since this person last wrote; answer in public, or wait until they write again"
         return Rejected(f"{words}: {say}", code="window_closed")
+    if code == NOT_FETCHED:
+        # Asked for while a post is prepared: nobody has seen anything. It comes right when our address answers again.
+        return Unreachable(f"could not fetch our picture or film; does the public address answer? {say}", code=name)
     if code in LIMITED or subcode in QUOTA_USED:
         return Busy(say, code=name, retry_after=max(SHORTEST_WAIT, regained_in(given.headers) or 0))
     if subcode in NOT_READY:
