@@ -101,6 +101,29 @@ FeedUrl = Annotated[str, AfterValidator(_feed_address)]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
+class TriageSettings(Frozen):
+    """How a unit listens: within how many minutes each lane is to be settled, and its own words."""
+
+    targets: dict[LaneName, Annotated[int, Field(ge=1, le=10_080)]] = {}
+    rules_dir: Path | None = None
+
+    def target(self, lane: str) -> int | None:
+        """Minutes within which one of this lane is to be settled; None when nobody waits."""
+        own = {str(key): minutes for key, minutes in self.targets.items()}
+        return own.get(lane, TARGETS.get(lane))
+
+
+TARGETS: Mapping[str, int] = {
+    "danger": 2,
+    "next_of_kin": 10,
+    "press": 20,
+    "rumour": 20,
+    "question": 60,
+    "offer": 120,
+    "complaint": 240,
+}
+
+
 class UnitSettings(Frozen):
     """A part of the organisation with its own accounts, playbooks and officers."""
 
@@ -119,6 +142,7 @@ class UnitSettings(Frozen):
     planned_late_minutes: int = Field(default=60, ge=1, le=1440)
     planned_second_person: bool = False
     planned_utm: bool = False
+    triage: TriageSettings = TriageSettings()
     keep_inbound_days: int = Field(default=180, ge=1, le=3650)
     keep_inbound_days_by_lane: dict[LaneName, Annotated[int, Field(ge=1, le=3650)]] = Field(default_factory=dict)
 

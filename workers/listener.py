@@ -1,4 +1,5 @@
-"""The listener: asks each account that can be polled what is new, and stores it with its cursor in one transaction.
+"""The listener: asks each account that can be polled what is new, and stores it with its cursor in one transaction; then
+reads whatever was stored, by it or by a webhook.
 
 Webhooks are faster; polling is the truth. Killed at any moment it loses nothing and stores nothing twice.
 """
@@ -8,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import or_, update
+from sqlalchemy.orm import Session
 
 from crisis.channels.base import Channel, Polled, Polls, SendError
 from crisis.db import rows_changed
@@ -19,12 +22,14 @@ from crisis.models import Account, utcnow
 from crisis.runtime import Runtime
 from crisis.sending import pulse, receipts
 from crisis.settings import SettingsError
-from crisis.triage import inbox
+from crisis.triage import counts, inbox, links, queue, reading, spikes
 from workers.process import configured, run
 
 log = structlog.get_logger()
 
 LONGEST_PAUSE = 300.0
+READ_EVERY = 0.2  # seconds between looks for what a webhook stored, when the last look found little
+TIDY_EVERY = 10.0
 
 
 class Listener:
@@ -45,9 +50,11 @@ class Listener:
             for account_id, channel in channels.items()
             if isinstance(channel, Polls)
         ]
+        polled = len(rounds)
+        rounds += [asyncio.create_task(self._read()), asyncio.create_task(self._tidy())]
         while not self._stopping.is_set():
             try:
-                await asyncio.to_thread(self._beat, len(rounds))
+                await asyncio.to_thread(self._beat, polled)
             except Exception:  # the database is away: say so again when it is back
                 log.exception("beat.failed")
             await self._rest(pulse.BEAT_SECONDS)
@@ -92,6 +99,35 @@ class Listener:
                 log.exception("poll.failed", account=str(account_id))
             await self._rest(min(LONGEST_PAUSE, channel.poll_seconds * 2**troubles))
 
+    async def _read(self) -> None:
+        """Understand what was stored, as soon as it was."""
+        reader = None
+        while not self._stopping.is_set():
+            count = 0
+            try:
+                if reader is None:
+                    reader = await asyncio.to_thread(reading.Reading, self._runtime.database, self._runtime.settings)
+                count = await asyncio.to_thread(reader.read_some)
+            except Exception:  # the database is away, or another reader stood in the way: nothing was half written
+                log.exception("reading.failed")
+                await self._rest(1.0)
+            if count < reading.BATCH:
+                await self._rest(READ_EVERY)
+
+    async def _tidy(self) -> None:
+        """What must happen without anybody's doing: late links, snoozed ones that wait again, spikes, old bands."""
+        while not self._stopping.is_set():
+            for step in (queue.wake_snoozed, links.link_late, spikes.look, reading.forget_old_bands):
+                try:
+                    await asyncio.to_thread(self._step, step)
+                except Exception:  # tried again in ten seconds
+                    log.exception("tidy.failed", step=step.__name__)
+            await self._rest(TIDY_EVERY)
+
+    def _step(self, step: Callable[[Session, datetime], object]) -> None:
+        with self._runtime.database.writing() as session:
+            step(session, utcnow())
+
     def _take(self, account_id: uuid.UUID, every: float) -> tuple[str | None, bool]:
         """The cursor, and whether this listener is the one to ask now."""
         with self._runtime.database.writing() as session:
@@ -117,6 +153,8 @@ class Listener:
             inbox.receive(session, account, found.inbounds, utcnow())
             receipts.apply(session, account, found.receipts, utcnow())
             account.cursor = found.cursor
+            if found.dropped:
+                counts.add(session, account.key, "machine", found.dropped)
 
     async def _rest(self, seconds: float) -> None:
         try:

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
-from crisis.models import Account, Alert, Broadcast, InboundRow, Incident, Tally, Unit, User
+from crisis.models import Alert, Broadcast, InboundRow, Incident, Tally, Unit, User
 from crisis.oncall import roster
 from crisis.states import AlertState, BroadcastState, DeliveryState, Mode, Purpose, Role
 
@@ -123,7 +123,7 @@ def _approvals(session: Session, actor: Actor) -> list[Waiting]:
 
 
 def _inbound(session: Session, actor: Actor, now: datetime) -> tuple[datetime | None, int]:
-    mine = InboundRow.account_id.in_(select(Account.id).where(Account.unit_id.in_(actor.units())))
+    mine = InboundRow.unit_id.in_(actor.units())
     last = session.scalar(select(func.max(InboundRow.at)).where(mine))
     count = session.scalar(select(func.count()).where(mine, InboundRow.at > now - timedelta(hours=1)))
     return last, count or 0

@@ -19,6 +19,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from crisis.channels.base import BadSignature, Hook, HookEvents, ReadsHooks
 from crisis.channels.registry import KINDS
+from crisis.console import refusals
 from crisis.console.guard import csrf, public
 from crisis.console.here import runtime
 from crisis.models import Account, utcnow
@@ -53,11 +54,13 @@ def receive(key: str, kind: str) -> ResponseReturnValue:
     try:
         hook = _hook(key, kind, getattr(channel, "largest_hook", LARGEST))
     except RequestEntityTooLarge:
+        refusals.note(key, "oversized")
         return "too large\n", 413, PLAIN
     try:
         events = channel.read_hook(hook)
     except BadSignature:
         log.warning("hook.refused", account=key, kind=kind, size=len(hook.body))
+        refusals.note(key, "forged")
         return "the signature does not hold\n", 403, PLAIN
     _keep(key, events)
     return events.answer, 200, {"Content-Type": f"{events.content_type}; charset=utf-8"}

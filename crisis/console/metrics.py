@@ -33,6 +33,7 @@ from crisis.sending import measures
 from crisis.sending.measures import AccountNow, Durations
 from crisis.settings import SettingsError
 from crisis.states import OPEN
+from crisis.triage import counts, views
 
 if TYPE_CHECKING:
     from crisis.runtime import Runtime
@@ -182,6 +183,24 @@ def _of_everything(session: Session) -> Iterator[Metric]:
     yield _family(
         "crisis_broadcasts", "Broadcasts that wait for somebody or are on their way.", ["mode", "state"],
         {(mode.value, state.value): count for (mode, state), count in measures.broadcasts(session).items()},
+    )  # fmt: skip
+    yield _family(
+        "crisis_listening_total", "What came to an account and was not kept: refused webhooks, machines' mail, repeats.", ["account", "what"],
+        {(one.account, one.what): one.count for one in counts.all_of(session)},
+    )  # fmt: skip
+    yield _family(
+        "crisis_inbound_open", "Inbound that wait for somebody, by lane; 1,000 stands for that many or more.", ["unit", "mode", "lane"],
+        views.open_everywhere(session),
+    )  # fmt: skip
+    unread = views.unread(session)
+    yield _one(
+        "crisis_inbound_unread",
+        "Inbound that are stored and not read yet; 1,000 stands for that many or more.",
+        unread.count,
+    )
+    yield _one(
+        "crisis_inbound_unread_seconds", "How long the oldest of them has waited.",
+        max(0.0, (now - unread.since).total_seconds()) if unread.since else 0,
     )  # fmt: skip
     processes = measures.processes(session, now)
     yield _family(

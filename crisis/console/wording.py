@@ -58,6 +58,10 @@ KEPT: tuple[str, ...] = (
     N_("the call was cut off before an answer came"),
     N_("the look failed: %(kind)s"),
     N_("defect in the %(channel)s adapter: %(kind)s"),
+    # inbound
+    N_("closed together"),
+    N_("the word was obeyed"),
+    N_("taken away before it was read"),
     # what calls end in
     N_("no answer in time"),
     N_("no connection (%(kind)s)"),
@@ -193,6 +197,12 @@ WORDS: tuple[str, ...] = (
     N_("suppressed"),
     N_("cancelled"),
     N_("expired"),
+    # states of inbound
+    N_("waiting"),
+    N_("claimed"),
+    N_("snoozed"),
+    N_("answered"),
+    N_("handed_over"),
     # how an attempt ended
     N_("busy"),
     N_("unreachable"),

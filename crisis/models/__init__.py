@@ -24,7 +24,17 @@ from crisis.models.people import Destination, DestinationCode, Group, OptOut, Pe
 from crisis.models.planned import Feed, FeedEntry, PlannedPost
 from crisis.models.playbook import SignOff
 from crisis.models.record import AuditHead, AuditRow, Heartbeat
-from crisis.models.triage import Answer, HandOver, InboundCount, InboundRow, Rumour, SavedView
+from crisis.models.triage import (
+    Answer,
+    HandOver,
+    InboundBand,
+    InboundCount,
+    InboundRow,
+    ListeningCount,
+    Rumour,
+    SavedView,
+    Spike,
+)
 from crisis.models.unit import Grant, SignIn, SignInFailure, Unit, User
 
 __all__ = [
@@ -55,9 +65,11 @@ __all__ = [
     "Group",
     "HandOver",
     "Heartbeat",
+    "InboundBand",
     "InboundCount",
     "InboundRow",
     "Incident",
+    "ListeningCount",
     "MediaItem",
     "Need",
     "OptOut",
@@ -75,6 +87,7 @@ __all__ = [
     "SignIn",
     "SignInFailure",
     "SignOff",
+    "Spike",
     "Tally",
     "Unit",
     "User",

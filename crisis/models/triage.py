@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crisis.models.base import CARRIED_OVER, Base, new_id, utcnow, words
@@ -16,6 +16,9 @@ _HERE = text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL")
 _ACCOUNTS, _OF_IT = "SELECT account", " FROM account WHERE account.id = inbound.account_id"
 _KEPT = text("erased_at IS NULL")
 _RAW = text("understood_at IS NULL")
+_SNOOZED = text("state = 'snoozed'")
+_LEADS = text("folded_into_id IS NULL AND fold IS NOT NULL")
+_UNLINKED = text("delivery_id IS NULL AND in_reply_to IS NOT NULL")
 
 
 class InboundRow(Base):
@@ -29,26 +32,33 @@ class InboundRow(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "provider_id"),
         ForeignKeyConstraint(["account_id", "mode"], ["account.id", "account.mode"]),
-        Index("ix_inbound_at", "at"),
-        # The queue, in the order it is worked off: worst first, then longest waiting.
+        Index("ix_inbound_at", "unit_id", "mode", "at"),
+        # The queue, in the order it is worked off: worst first, then longest waiting; whole, and lane by lane.
+        Index("ix_inbound_queue", "unit_id", "mode", "rank", "at", "id", sqlite_where=_HERE, postgresql_where=_HERE),
         Index(
-            "ix_inbound_queue",
+            "ix_inbound_lane",
             "unit_id",
             "mode",
+            "lane",
             "rank",
             "at",
             "id",
             sqlite_where=_HERE,
             postgresql_where=_HERE,
         ),
-        Index("ix_inbound_lane", "unit_id", "mode", "lane", sqlite_where=_HERE, postgresql_where=_HERE),
-        Index("ix_inbound_raw", "received_at", sqlite_where=_RAW, postgresql_where=_RAW),
-        Index("ix_inbound_fold", "unit_id", "fold"),
+        # The waiting clock of each lane.
+        Index("ix_inbound_clock", "unit_id", "mode", "lane", "at", sqlite_where=_HERE, postgresql_where=_HERE),
+        Index("ix_inbound_raw", "received_at", "id", sqlite_where=_RAW, postgresql_where=_RAW),
+        Index(
+            "ix_inbound_snoozed", "unit_id", "mode", "snoozed_until", sqlite_where=_SNOOZED, postgresql_where=_SNOOZED
+        ),
+        Index("ix_inbound_unlinked", "received_at", sqlite_where=_UNLINKED, postgresql_where=_UNLINKED),
+        Index("ix_inbound_fold", "unit_id", "mode", "fold", sqlite_where=_LEADS, postgresql_where=_LEADS),
         Index("ix_inbound_author", "account_id", "author"),
         Index("ix_inbound_incident", "incident_id", "at"),
         Index("ix_inbound_folded_into", "folded_into_id"),
         Index("ix_inbound_kept", "unit_id", "lane", "at", sqlite_where=_KEPT, postgresql_where=_KEPT),  # for erasing
-        Index("ix_inbound_settled", "unit_id", "state", "settled_at"),
+        Index("ix_inbound_settled", "unit_id", "mode", "state", "settled_at"),
     )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
@@ -90,8 +100,9 @@ class InboundRow(Base):
     lane: Mapped[Lane] = mapped_column(words(Lane), default=Lane.QUESTION)
     urgency: Mapped[int] = mapped_column(default=50)  # 0-100
     rank: Mapped[int] = mapped_column(default=50)  # 100 - urgency: an index sorts only one way, and age the other
-    reasons: Mapped[list[str]] = mapped_column(default=list)
-    fold: Mapped[str] = mapped_column(String(40), default="")
+    # `Reason.kept()` of crisis/triage/urgency.py, what weighed most first.
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    fold: Mapped[int | None] = mapped_column(BigInteger)  # equal in texts that say the same words
     folded_into_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("inbound.id"))
     folded: Mapped[int] = mapped_column(default=0)
 
@@ -103,6 +114,14 @@ class InboundRow(Base):
     settled_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     settled_at: Mapped[datetime | None]
     settled_why: Mapped[str] = mapped_column(String(200), default="")
+
+
+class InboundBand(Base):
+    """A number that near-duplicates are likely to share; of rows that stand in the queue by themselves."""
+
+    __tablename__ = "inbound_band"
+    band: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    inbound_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inbound.id"), primary_key=True, index=True)
 
 
 class Answer(Base):
@@ -163,9 +182,32 @@ class InboundCount(Base):
     """How much was said a minute, and how much of it in which lane: what the spike alarm compares, kept for ever."""
 
     __tablename__ = "inbound_count"
+    __table_args__ = (Index("ix_inbound_count_minute", "minute"),)
     unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"), primary_key=True)
     mode: Mapped[Mode] = mapped_column(words(Mode), primary_key=True)
     channel: Mapped[str] = mapped_column(String(20), primary_key=True)
     lane: Mapped[Lane] = mapped_column(words(Lane), primary_key=True)
     minute: Mapped[datetime] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(default=0)
+
+
+class Spike(Base):
+    """More was said than in the hour before, or a word rises: what the listener saw last in a unit."""
+
+    __tablename__ = "spike"
+    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    mode: Mapped[Mode] = mapped_column(words(Mode), primary_key=True)
+    at: Mapped[datetime]
+    count: Mapped[int] = mapped_column(default=0)  # in the last five minutes
+    usual: Mapped[float] = mapped_column(default=0.0)  # in five minutes of the hour before
+    loud: Mapped[bool] = mapped_column(default=False)
+    rising: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # {"word", "count", "usual"}
+
+
+class ListeningCount(Base):
+    """What came to an account and was not kept: refused webhooks, what machines said, what came twice."""
+
+    __tablename__ = "listening_count"
+    account: Mapped[str] = mapped_column(String(40), primary_key=True)
+    what: Mapped[str] = mapped_column(String(20), primary_key=True)  # forged, oversized, machine, again
     count: Mapped[int] = mapped_column(default=0)

@@ -1,6 +1,6 @@
-"""Receiving what people say: stored once, consent obeyed at once, linked to what it answers.
+"""Receiving what people say: stored once as it came, STOP and START obeyed at once. Nothing is judged or linked here.
 
-This is where triage grows from; nothing is judged here.
+That is done by `reading`, outside every webhook request.
 """
 
 from __future__ import annotations
@@ -8,17 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from crisis.channels.base import Inbound
-from crisis.db import rows_changed
-from crisis.models import Account, Broadcast, Delivery, InboundRow, Incident, new_id
+from crisis.models import Account, Delivery, InboundRow, Incident, new_id
 from crisis.sending.consent import opt_in, opt_out
+from crisis.sentence import Sentence
+from crisis.states import InboundState
+from crisis.triage import counts
 
 LONGEST = 20_000  # characters kept of one inbound
+MOST_EARLIER = 10  # earlier texts kept of one that is changed again and again: the first and the newest
+CHUNK = 500
+OBEYED = Sentence("the word was obeyed")
+GONE = Sentence("taken away before it was read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,60 +37,162 @@ class Heard:
 
 
 def heard(session: Session, incident: Incident, limit: int = 50) -> Heard:
-    """What answers the incident's broadcasts, and what came unasked to its accounts while it was open; newest first."""
-    answers = Delivery.broadcast_id.in_(select(Broadcast.id).where(Broadcast.incident_id == incident.id))
-    unasked = [InboundRow.delivery_id.is_(None), InboundRow.at >= incident.opened_at]
+    """What answers the incident's broadcasts, and what came unasked to its unit while it was open; newest first."""
+    unasked = [InboundRow.incident_id.is_(None), InboundRow.at >= incident.opened_at]
     if incident.closed_at is not None:
         unasked.append(InboundRow.at <= incident.closed_at)
-    found = (
+    mine = or_(
+        InboundRow.incident_id == incident.id,
+        and_(InboundRow.unit_id == incident.unit_id, InboundRow.mode == incident.mode, *unasked),
+    )
+    count = session.scalar(select(func.count()).select_from(InboundRow).where(mine)) or 0
+    newest = session.execute(
         select(InboundRow, Account)
         .join(Account, Account.id == InboundRow.account_id)
-        .outerjoin(Delivery, Delivery.id == InboundRow.delivery_id)
-        .where(Account.unit_id == incident.unit_id, Account.mode == incident.mode, or_(answers, and_(*unasked)))
+        .where(mine)
+        .order_by(InboundRow.at.desc(), InboundRow.id.desc())
+        .limit(limit)
     )
-    count = session.scalar(select(func.count()).select_from(found.with_only_columns(InboundRow.id).subquery())) or 0
-    newest = session.execute(found.order_by(InboundRow.at.desc(), InboundRow.id.desc()).limit(limit))
     return Heard(count, [(row, account) for row, account in newest])
 
 
 def receive(session: Session, account: Account, inbounds: Sequence[Inbound], now: datetime) -> int:
-    """Store what is new and obey STOP and START. Returns how many were new."""
-    new = 0
-    insert = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    for inbound in inbounds:
-        answers = session.execute(
-            select(Delivery.id, Delivery.account_id)
-            .where(Delivery.through_id == account.id, Delivery.address == inbound.author)
-            .order_by(Delivery.id.desc())
-            .limit(1)
-        ).first()
-        stored = rows_changed(
-            session,
-            insert.insert(InboundRow)
-            .values(
-                id=new_id(),
-                account_id=account.id,
-                unit_id=account.unit_id,
-                mode=account.mode,
-                channel=account.channel,
-                received_at=now,
-                provider_id=inbound.provider_id[:200],
-                author=inbound.author[:254],
-                text=inbound.text[:LONGEST],
-                at=inbound.at,
-                consent=inbound.consent,
-                delivery_id=answers.id if answers else None,
-                raw={},
-            )
-            .on_conflict_do_nothing(),
-        )
-        if not stored:
-            continue  # said again by the provider: an old STOP must not undo a later START
-        new += 1
-        if inbound.consent == "stop":
-            # They answer whoever spoke; what they want no more is the account it spoke for, too.
-            for whom in {account.id, answers.account_id if answers else account.id}:
-                opt_out(session, whom, inbound.author, "stop", now)
-        elif inbound.consent == "start":
-            opt_in(session, account.id, inbound.author, now)
+    """Store what is new, keep both texts of what was changed, mark what was taken away. Returns how many were new.
+
+    Safe to be told the same again, by several processes at once: one row stays for each provider id of the account.
+    """
+    new = again = 0
+    for start in range(0, len(inbounds), CHUNK):
+        stored, known = _receive(session, account, inbounds[start : start + CHUNK], now)
+        new, again = new + stored, again + known
+    if again:
+        counts.add(session, account.key, "again", again)
     return new
+
+
+def _receive(session: Session, account: Account, inbounds: Sequence[Inbound], now: datetime) -> tuple[int, int]:
+    first: dict[str, Inbound] = {}
+    later: list[Inbound] = []
+    for one in inbounds:
+        if (key := one.provider_id[:200]) in first:
+            later.append(one)
+        else:
+            first[key] = one
+    there = set(
+        session.scalars(
+            select(InboundRow.provider_id).where(InboundRow.account_id == account.id, InboundRow.provider_id.in_(first))
+        )
+    )
+    rows = [_row(account, one, now) for key, one in first.items() if key not in there]
+    mine = _insert(session, rows)
+    stored = [one for key, one in first.items() if key in mine]
+    for inbound in stored:
+        if inbound.consent is not None:  # an old STOP told again must not undo a later START
+            _obey(session, account, inbound, now)
+    changes = [one for key, one in first.items() if key not in mine] + later
+    again = sum(not _change(session, account, one, now) for one in changes)
+    return len(stored), again
+
+
+def _insert(session: Session, rows: list[dict[str, Any]]) -> set[str]:
+    """The provider ids of those that were not there yet, whoever else is storing the same at this moment."""
+    if not rows:
+        return set()
+    insert = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    made = insert.insert(InboundRow).on_conflict_do_nothing().returning(InboundRow.provider_id)
+    return set(session.scalars(made, rows))
+
+
+def _row(account: Account, inbound: Inbound, now: datetime) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": new_id(),
+        "account_id": account.id,
+        "unit_id": account.unit_id,
+        "mode": account.mode,
+        "channel": account.channel,
+        "provider_id": inbound.provider_id[:200],
+        "kind": inbound.kind,
+        "author": _storable(inbound.author)[:254],
+        "author_name": _storable(inbound.author_name)[:120],
+        "text": _storable(inbound.text),
+        # Nobody writes tomorrow: a wrong clock must not put somebody at the end of the queue.
+        "at": min(inbound.at, now),
+        "received_at": now,
+        "url": inbound.url[:500] if inbound.url else None,
+        "in_reply_to": inbound.in_reply_to[:200] if inbound.in_reply_to else None,
+        "root": inbound.root[:200] if inbound.root else None,
+        "private": inbound.private,
+        "repost": inbound.repost,
+        "consent": inbound.consent,
+        "language": "",
+        "earlier_texts": [],
+        "raw": {"language": inbound.language} if inbound.language else {},
+        "reasons": [],
+        "state": InboundState.WAITING,
+        "settled_at": None,
+        "settled_why": "",
+        "deleted_at": now if inbound.deleted else None,
+    }
+    if inbound.consent is not None or (inbound.deleted and not inbound.text):
+        why = OBEYED if inbound.consent is not None else GONE
+        row |= {"state": InboundState.CLOSED, "settled_at": now, "settled_why": why}
+    return row
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL stores no NUL, and no database half of a pair."""
+    return text[:LONGEST].replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _obey(session: Session, account: Account, inbound: Inbound, now: datetime) -> None:
+    if inbound.consent == "start":
+        opt_in(session, account.id, inbound.author, now)
+        return
+    spoke_for = session.scalar(
+        select(Delivery.account_id)
+        .where(Delivery.through_id == account.id, Delivery.address == inbound.author)
+        .order_by(Delivery.id.desc())
+        .limit(1)
+    )
+    # They answer whoever spoke; what they want no more is the account it spoke for, too.
+    for whom in {account.id, spoke_for or account.id}:
+        opt_out(session, whom, inbound.author, "stop", now)
+
+
+def _change(session: Session, account: Account, inbound: Inbound, now: datetime) -> bool:
+    """Something told of before: changed, taken away, or just told again (False)."""
+    if not (inbound.edited or inbound.deleted):
+        return False
+    row = session.scalars(
+        select(InboundRow)
+        .where(InboundRow.account_id == account.id, InboundRow.provider_id == inbound.provider_id[:200])
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if row is None or row.erased_at is not None:
+        return False
+    if inbound.deleted:
+        if row.deleted_at is not None:
+            return False
+        row.deleted_at = now  # the words stay: they may have been a cry for help
+        return True
+    text = _storable(inbound.text)
+    if text == row.text:
+        return False
+    earlier = [*row.earlier_texts, row.text]
+    row.earlier_texts = earlier if len(earlier) <= MOST_EARLIER else [earlier[0], *earlier[-MOST_EARLIER + 1 :]]
+    row.text, row.understood_at = text, None  # read again
+    if row.folded_into_id is not None:
+        _unfold(session, row)
+    session.flush()
+    return True
+
+
+def _unfold(session: Session, row: InboundRow) -> None:
+    """It no longer says what the one it was folded into says."""
+    session.execute(
+        update(InboundRow)
+        .where(InboundRow.id == row.folded_into_id, InboundRow.folded > 0)
+        .values(folded=InboundRow.folded - 1)
+    )
+    row.folded_into_id = None

@@ -89,7 +89,7 @@ def test_nynorsk_is_not_bokmaal() -> None:
 
 def _written() -> Iterator[str]:
     """Every string of the domain, with `%()` for each fact in it."""
-    for folder in ("broadcasts", "channels", "media", "oncall", "sending"):
+    for folder in ("broadcasts", "channels", "media", "oncall", "sending", "triage"):
         for file in (ROOT / "crisis" / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -13,6 +13,13 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "listening_count",
+        sa.Column("account", sa.String(length=40), nullable=False),
+        sa.Column("what", sa.String(length=20), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("account", "what", name=op.f("pk_listening_count")),
+    )
+    op.create_table(
         "seen_call",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -84,6 +91,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_inbound_count_unit_id")),
         sa.PrimaryKeyConstraint("unit_id", "mode", "channel", "lane", "minute", name=op.f("pk_inbound_count")),
     )
+    with op.batch_alter_table("inbound_count", schema=None) as batch_op:
+        batch_op.create_index("ix_inbound_count_minute", ["minute"], unique=False)
+
     op.create_table(
         "rota",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -102,6 +112,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_rota_unit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rota")),
         sa.UniqueConstraint("unit_id", "key", name=op.f("uq_rota_unit_id_key")),
+    )
+    op.create_table(
+        "spike",
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "mode",
+            sa.Enum("live", "drill", name="mode", native_enum=False, create_constraint=True, length=20),
+            nullable=False,
+        ),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("usual", sa.Double(), nullable=False),
+        sa.Column("loud", sa.Boolean(), nullable=False),
+        sa.Column("rising", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_spike_unit_id")),
+        sa.PrimaryKeyConstraint("unit_id", "mode", name=op.f("pk_spike")),
     )
     op.create_table(
         "absence",
@@ -618,6 +644,16 @@ def upgrade() -> None:
     with op.batch_alter_table("hand_over", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_hand_over_inbound_id"), ["inbound_id"], unique=False)
 
+    op.create_table(
+        "inbound_band",
+        sa.Column("band", sa.BigInteger(), nullable=False),
+        sa.Column("inbound_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["inbound_id"], ["inbound.id"], name=op.f("fk_inbound_band_inbound_id")),
+        sa.PrimaryKeyConstraint("band", "inbound_id", name=op.f("pk_inbound_band")),
+    )
+    with op.batch_alter_table("inbound_band", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_inbound_band_inbound_id"), ["inbound_id"], unique=False)
+
     with op.batch_alter_table("account", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fallback_id", sa.Uuid(), nullable=True))
         batch_op.add_column(sa.Column("troubled_at", sa.DateTime(timezone=True), nullable=True))
@@ -666,10 +702,10 @@ def upgrade() -> None:
             batch_op.f("uq_delivery_broadcast_id_account_id_address_language_round"),
             ["broadcast_id", "account_id", "address", "language", "round"],
         )
-        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
         batch_op.create_foreign_key(
             batch_op.f("fk_delivery_through_id_mode"), "account", ["through_id", "mode"], ["id", "mode"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
 
     with op.batch_alter_table("destination", schema=None) as batch_op:
         batch_op.add_column(sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
@@ -730,7 +766,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("urgency", sa.Integer(), server_default="50", nullable=False))
         batch_op.add_column(sa.Column("rank", sa.Integer(), server_default="50", nullable=False))
         batch_op.add_column(sa.Column("reasons", sa.JSON(), server_default="[]", nullable=False))
-        batch_op.add_column(sa.Column("fold", sa.String(length=40), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("fold", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("folded_into_id", sa.Uuid(), nullable=True))
         batch_op.add_column(sa.Column("folded", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(
@@ -758,8 +794,23 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("settled_by", sa.Uuid(), nullable=True))
         batch_op.add_column(sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("settled_why", sa.String(length=200), server_default="", nullable=False))
+        batch_op.drop_index(batch_op.f("ix_inbound_at"))
+        batch_op.create_index("ix_inbound_at", ["unit_id", "mode", "at"], unique=False)
         batch_op.create_index("ix_inbound_author", ["account_id", "author"], unique=False)
-        batch_op.create_index("ix_inbound_fold", ["unit_id", "fold"], unique=False)
+        batch_op.create_index(
+            "ix_inbound_clock",
+            ["unit_id", "mode", "lane", "at"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL"),
+            postgresql_where=sa.text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_inbound_fold",
+            ["unit_id", "mode", "fold"],
+            unique=False,
+            sqlite_where=sa.text("folded_into_id IS NULL AND fold IS NOT NULL"),
+            postgresql_where=sa.text("folded_into_id IS NULL AND fold IS NOT NULL"),
+        )
         batch_op.create_index("ix_inbound_folded_into", ["folded_into_id"], unique=False)
         batch_op.create_index("ix_inbound_incident", ["incident_id", "at"], unique=False)
         batch_op.create_index(
@@ -771,7 +822,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_inbound_lane",
-            ["unit_id", "mode", "lane"],
+            ["unit_id", "mode", "lane", "rank", "at", "id"],
             unique=False,
             sqlite_where=sa.text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL"),
             postgresql_where=sa.text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL"),
@@ -785,22 +836,36 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_inbound_raw",
-            ["received_at"],
+            ["received_at", "id"],
             unique=False,
             sqlite_where=sa.text("understood_at IS NULL"),
             postgresql_where=sa.text("understood_at IS NULL"),
         )
-        batch_op.create_index("ix_inbound_settled", ["unit_id", "state", "settled_at"], unique=False)
+        batch_op.create_index("ix_inbound_settled", ["unit_id", "mode", "state", "settled_at"], unique=False)
+        batch_op.create_index(
+            "ix_inbound_snoozed",
+            ["unit_id", "mode", "snoozed_until"],
+            unique=False,
+            sqlite_where=sa.text("state = 'snoozed'"),
+            postgresql_where=sa.text("state = 'snoozed'"),
+        )
+        batch_op.create_index(
+            "ix_inbound_unlinked",
+            ["received_at"],
+            unique=False,
+            sqlite_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
+            postgresql_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
+        )
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
         batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))
