@@ -30,7 +30,7 @@ _ERASED: dict[str, Any] = {
     "raw": {},
     "url": None,
     "reasons": [],
-    "fold": "",
+    "fold": None,
 }
 
 
