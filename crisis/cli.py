@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from crisis import audit, migrations, runtime
+from crisis import audit, migrations, passwords, runtime
 from crisis.actor import Actor
 from crisis.breakglass import command as breakglass
 from crisis.embedded import commands, keys, seed
@@ -206,7 +206,9 @@ def user_reset_totp(path: Path, login: str) -> None:
 
 
 def _tell_password(login: str, password: str) -> None:
+    hours = int(passwords.ONE_TIME_FOR.total_seconds() // 3600)
     click.echo(f"One-time password for {login}: {password}")
+    click.echo(f"It is good for {hours} hours.")
     click.echo(
         "Give it to them in person or by phone. At their first sign-in they choose their own and set up their app."
     )

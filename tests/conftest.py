@@ -8,11 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import create_engine, text
 
+from crisis import passwords
 from crisis.db import Database
 from crisis.models import Base
 from tests.postgres import running_postgres
+
+
+@pytest.fixture(scope="session", autouse=True)
+def product_hasher() -> Iterator[PasswordHasher]:
+    """Tests hash passwords cheaply, by the hundred; this gives the product's own, whose cost is its protection."""
+    own = passwords.HASHER
+    passwords.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield own
+    passwords.HASHER = own
 
 
 @pytest.fixture(scope="session")

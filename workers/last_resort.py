@@ -18,6 +18,7 @@ from crisis.breakglass.merge import merge_all
 from crisis.breakglass.proof import Proof
 from crisis.models import utcnow
 from crisis.runtime import Runtime
+from crisis.sending import pulse
 
 log = structlog.get_logger()
 
@@ -53,13 +54,19 @@ def _work(runtime: Runtime, stopping: threading.Event) -> None:
 
 
 def merge(runtime: Runtime, told: set[str]) -> None:
-    """Merge what waits. A journal that can't be merged is told of once in the life of this process."""
+    """Merge what waits. A journal that can't be merged is logged once in the life of this process.
+
+    While it waits it beats like a process does, so that the first page can say so and stops by itself.
+    """
     folder, proof = Folder(runtime.settings.data_dir), Proof.of(runtime.settings)
     for merged in merge_all(runtime.database, folder, machine.here(), proof):
         name = merged.path.stem
         if not merged.trouble:
             log.info("journal.merged", journal=name, rows=dict(merged.counts))
-        elif merged.trouble not in told:
+            continue
+        with runtime.database.writing() as session:
+            pulse.beat(session, f"{name}@{machine.here().host}"[:80], pulse.STUCK_JOURNAL, utcnow(), merged.trouble)
+        if merged.trouble not in told:
             told.add(merged.trouble)
             log.error("journal.not_merged", journal=name, say=merged.trouble)
     with runtime.database.writing() as session:

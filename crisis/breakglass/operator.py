@@ -19,7 +19,7 @@ import click
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from crisis import logs
+from crisis import logs, throttle
 from crisis.actor import Actor
 from crisis.breakglass import journal, machine, place, statement, words
 from crisis.breakglass.folder import PRIVATE_FILE, Busy, Folder, NotTrusted, demand_private
@@ -80,17 +80,23 @@ class Operator:
             return speak(where.parts, [broadcast_id], channels, minutes * 60 if minutes else limit, self._say)
 
     def _prove(self, parts: Runtime, checked: Checked) -> Actor:
-        """The officer's own password: whoever sits here is not an officer by that."""
+        """The officer's own password: whoever sits here is not an officer by that. Guessing is slowed as at sign-in."""
         with parts.database.reading() as session:
             user = session.get_one(User, checked.user_id)
             actor = self._machine.actor(user)
+        keys = [f"login:{user.login}"]
         for left in reversed(range(TRIES if self._password is None else 1)):
             password = self._password
             if password is None:
                 password = click.prompt(f"Password of {user.login}", hide_input=True, default="", show_default=False)
-            if machine.password_right(user, password):
+            with parts.database.reading() as session:
+                wait = throttle.wait_seconds(session, keys, utcnow())
+            if wait:
+                raise Refused([f"too many wrong passwords for {user.login}: wait {wait} s and do it again"])
+            if machine.password_right(user, password, utcnow()):
                 return actor
             with parts.database.writing() as session:
+                throttle.failed(session, keys, utcnow())
                 statement.wrong_password(session, self._machine, checked, user)
             if left:
                 self._say("That is not the password. Try again.")

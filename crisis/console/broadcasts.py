@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from crisis.broadcasts import draft, preview, reach, self_test
+from crisis.broadcasts import draft, links, preview, reach, self_test
 from crisis.broadcasts.compose import Composed, channels_of, compose, loosely
 from crisis.broadcasts.incidents import known_words
 from crisis.channels.base import Outgoing
@@ -168,6 +168,7 @@ def page(session: Session, this: Found, seen: preview.Preview | None = None) -> 
         "said": said,
         "outside_gsm": outside_gsm,
         "facts": FACTS,
+        "strange": links.strangers(runtime().settings, this.playbook, this.broadcast, this.broadcast.unit.key),
     }
 
 

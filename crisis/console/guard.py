@@ -88,7 +88,8 @@ def admit() -> ResponseReturnValue | None:
     """Let the request in, or answer it."""
     g.visitor = g.unit = g.guard = None
     if request.endpoint is None:
-        return None  # 404 or 405 follows
+        g.visitor = _reader()
+        return None  # 404 or 405 follows, in the reader's language
     guard = guard_of(current_app, request.endpoint)
     if guard is None:
         log.error("page.unguarded", endpoint=request.endpoint)
@@ -107,10 +108,22 @@ def admit() -> ResponseReturnValue | None:
     g.unit = _unit_of(visitor)
     if guard.kind == "may" and (g.unit is None or not g.unit.roles & guard.roles):
         # A link to something in another unit of theirs: the page enters that unit, and asks for the role there.
-        g.unit = next((unit for unit in visitor.units if unit.roles & guard.roles), None) if request.view_args else None
+        g.unit = next((unit for unit in visitor.units if unit.roles & guard.roles), None) if _names_a_row() else None
         if g.unit is None:
             abort(403)
     return None
+
+
+def _names_a_row() -> bool:
+    """Is the address about one row, which knows its unit? A playbook's name or an upload means the unit one works in."""
+    return any(isinstance(value, uuid.UUID) for value in (request.view_args or {}).values())
+
+
+def _reader() -> Visitor | None:
+    try:
+        return read_visitor()
+    except OperationalError:  # a page that says "nothing here" needs no database
+        return None
 
 
 def read_visitor() -> Visitor | None:

@@ -20,10 +20,11 @@ from crisis.console.language import N_
 from crisis.models import Account, Heartbeat
 from crisis.playbooks.read import Shelf
 from crisis.sending import measures
-from crisis.sending.pulse import ENDS_SOON
+from crisis.sending.pulse import ENDS_SOON, STUCK_JOURNAL
 from crisis.states import Mode
 
 LATE = timedelta(seconds=10)
+STUCK_LATELY = timedelta(minutes=3)  # journals are tried once a minute
 WAITING_LONG = timedelta(minutes=2)
 CHECK_OLD = timedelta(hours=2)
 PLAYBOOK_SOON = timedelta(days=60)
@@ -90,6 +91,7 @@ def look(session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetim
     pulses = list(_pulses(session, modes, now))
     oldest = _oldest_waiting(session, now)
     concerns = [*_of_pulses(pulses), *_of_waiting(oldest, pulses), *_of_accounts(accounts, now), *_of_redis(redis)]
+    concerns += _of_journals(session, now)
     concerns += _of_playbooks(session, units, shelf, now)
     concerns.sort(key=lambda concern: concern.level)  # "bad" before "warn"
     return Health(concerns, pulses, accounts, oldest, redis)
@@ -246,6 +248,21 @@ def _of_accounts(accounts: Sequence[AccountHealth], now: datetime) -> Iterator[C
                 ),
                 values | {"day": account.expires_at.date()},
             )
+
+
+def _of_journals(session: Session, now: datetime) -> Iterator[Concern]:
+    """What was sent by break-glass without the database, and is not on any board here."""
+    stuck = select(Heartbeat).where(Heartbeat.kind == STUCK_JOURNAL, Heartbeat.at > now - STUCK_LATELY)
+    for row in session.scalars(stuck.order_by(Heartbeat.process)):
+        journal, _, machine = row.process.partition("@")
+        yield Concern(
+            "warn",
+            N_("A journal of crisis send on %(machine)s is not merged: %(reason)s"),
+            N_(
+                "What was sent from there is not on the boards here. Whoever runs the system looks at the journal %(journal)s, and then runs crisis journal merge."
+            ),
+            {"machine": machine, "reason": row.note, "journal": journal},
+        )
 
 
 def _of_redis(redis: bool | None) -> Iterator[Concern]:

@@ -15,23 +15,20 @@ from functools import cache
 from typing import Any
 
 import pyotp
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, selectinload
 
+from crisis import passwords
 from crisis.actor import Actor
 from crisis.models import Grant, SignIn, User
 from crisis.seal import BrokenSeal, Seal
 from crisis.states import NotAllowed
 
-HASHER = PasswordHasher()  # argon2id with the library's current parameters; older hashes are renewed at sign-in
 TOUCH_SECONDS = 30
 HALF_MINUTES = 10  # between the password and the code
 LONGEST_HOURS = 16  # however busy: one long shift, then the password again
 STEP_SECONDS = 30
 LEAST_PASSWORD = 12
-MOST_PASSWORD = 200  # longer only costs us time
 
 
 def cookie_name(config: Mapping[str, Any]) -> str:
@@ -50,16 +47,12 @@ def find_user(session: Session, login: str) -> User | None:
 
 @cache
 def _nobodys_hash() -> str:
-    return HASHER.hash(secrets.token_urlsafe(16))
+    return passwords.hashed(secrets.token_urlsafe(16))
 
 
 def password_right(user: User | None, password: str) -> bool:
     """Takes the same work for an unknown login as for a known one. Slow by design: never call it while writing."""
-    try:
-        HASHER.verify(user.password_hash if user else _nobodys_hash(), password[:MOST_PASSWORD])
-    except (VerificationError, InvalidHashError):
-        return False
-    return user is not None
+    return passwords.right(user.password_hash if user else _nobodys_hash(), password) and user is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +63,23 @@ class Proven:
     renewed: str | None
 
 
-def prove(session: Session, login: str, password: str) -> Proven | None:
+def prove(session: Session, login: str, password: str, now: datetime) -> Proven | None:
+    """None when it is not their password. Raises `NotAllowed` when it was, but only for a while."""
     user = find_user(session, login)
     if not password_right(user, password) or user is None:
         return None
-    weak = HASHER.check_needs_rehash(user.password_hash)
-    return Proven(user.id, HASHER.hash(password[:MOST_PASSWORD]) if weak else None)
+    if user.password_until is not None and user.password_until <= now:
+        raise NotAllowed("This one-time password has run out. Ask an administrator for a new one.")
+    return Proven(user.id, passwords.hashed(password) if passwords.weak(user.password_hash) else None)
 
 
 def hash_password(password: str) -> str:
     """The hash to keep. Raises `NotAllowed` for a password that is too short."""
     if len(password) < LEAST_PASSWORD:
         raise NotAllowed("A password needs at least 12 characters; four random words are easy to remember.")
-    if len(password) > MOST_PASSWORD:
+    if len(password) > passwords.MOST:
         raise NotAllowed("A password may have at most 200 characters.")
-    return HASHER.hash(password)
-
-
-def one_time_password() -> str:
-    """Easy to read over the phone: no letters that look alike."""
-    letters = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+    return passwords.hashed(password)
 
 
 def token_hash(token: str) -> str:
@@ -217,5 +206,5 @@ def enrol(
     session.execute(
         update(User)
         .where(User.id == user.id, User.totp_secret.is_(None))
-        .values(totp_secret=seal.close(secret), totp_last_step=step, password_hash=password_hash)
+        .values(totp_secret=seal.close(secret), totp_last_step=step, password_hash=password_hash, password_until=None)
     )

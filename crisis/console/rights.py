@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from crisis import audit
+from crisis import audit, passwords
 from crisis.actor import Actor
 from crisis.console import identity
 from crisis.models import Grant, Unit, User, utcnow
@@ -41,8 +41,14 @@ def create_user(
         raise NotAllowed("A login is 2 to 120 small letters, digits and . _ @ + -, such as an e-mail address.")
     if session.scalar(select(User.id).where(User.login == login)):
         raise NotAllowed("That login is taken. If it is the same person, give them roles in this unit instead.")
-    password = identity.one_time_password()
-    user = User(name=name, login=login, language=language, password_hash=identity.HASHER.hash(password))
+    password = passwords.one_time()
+    user = User(
+        name=name,
+        login=login,
+        language=language,
+        password_hash=passwords.hashed(password),
+        password_until=utcnow() + passwords.ONE_TIME_FOR,
+    )
     user.grants = [Grant(unit_id=unit_id, role=role) for role in set(roles)]
     session.add(user)
     session.flush()
@@ -87,8 +93,8 @@ def enable(session: Session, actor: Actor, user: User, unit_id: uuid.UUID) -> No
 def reset_sign_in(session: Session, actor: Actor, user: User, unit_id: uuid.UUID) -> str:
     """A new one-time password and no authenticator: for a lost phone. The user is signed out everywhere."""
     _demand_whole(actor, user)
-    password = identity.one_time_password()
-    user.password_hash = identity.HASHER.hash(password)
+    password = passwords.one_time()
+    user.password_hash, user.password_until = passwords.hashed(password), utcnow() + passwords.ONE_TIME_FOR
     user.totp_secret = user.totp_last_step = None
     identity.end_all(session, user.id)
     _record(session, actor, "user.sign_in_reset", user, unit_id)

@@ -22,8 +22,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 from sqlalchemy.orm import Session
 
-from crisis import audit
-from crisis.console import enrolment, identity, throttle
+from crisis import audit, throttle
+from crisis.console import enrolment, identity
 from crisis.console.guard import half_signed_in, public, read_visitor, signed_in
 from crisis.console.here import Visitor, local_path, runtime, signed_in_visitor
 from crisis.console.wording import refusal
@@ -46,8 +46,11 @@ def check_password() -> ResponseReturnValue:
     login, secret = request.form.get("login", ""), request.form.get("password", "")
     keys = [f"login:{identity.normal_login(login)}", f"address:{_address()}"]
     _refuse_while_waiting(keys)
-    with runtime().database.reading() as db:
-        proven = identity.prove(db, login, secret)
+    try:
+        with runtime().database.reading() as db:
+            proven = identity.prove(db, login, secret, utcnow())
+    except NotAllowed as error:
+        return render_template("console/signin/password.html", login=login, error=refusal(error)), 401
     if proven is None:
         with runtime().database.writing() as db:
             throttle.failed(db, keys, utcnow())

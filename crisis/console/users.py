@@ -15,7 +15,7 @@ from crisis.console.guard import may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.language import role_words
 from crisis.console.wording import refusal
-from crisis.models import User
+from crisis.models import User, utcnow
 from crisis.states import NotAllowed, Role
 
 pages = Blueprint("users", __name__, url_prefix="/users")
@@ -139,7 +139,13 @@ def _show(session: Session, user_id: uuid.UUID, error: str = "") -> str:
     held = {grant.role for grant in user.grants if grant.unit_id == unit().id}
     elsewhere = sorted({grant.unit.name for grant in user.grants if grant.unit_id != unit().id})
     return render_template(
-        "console/users/user.html", user=user, held=held, elsewhere=elsewhere, error=error, words=role_words()
+        "console/users/user.html",
+        user=user,
+        held=held,
+        elsewhere=elsewhere,
+        error=error,
+        words=role_words(),
+        now=utcnow(),
     )
 
 

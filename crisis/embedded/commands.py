@@ -21,6 +21,7 @@ from crisis.embedded import programs, seed
 from crisis.embedded import run as embedded
 from crisis.models import Heartbeat, utcnow
 from crisis.runtime import Runtime
+from crisis.sending.pulse import STUCK_JOURNAL
 from crisis.settings import Settings, SettingsError
 from crisis.simulator.__main__ import main as simulator_main
 
@@ -89,7 +90,8 @@ def pulse(path: Path, kind: str | None) -> None:
     database = open_database(runtime.load(path))
     migrations.demand_current(database)
     with database.reading() as session:
-        beats = session.scalars(select(Heartbeat).order_by(Heartbeat.process)).all()
+        processes = select(Heartbeat).where(Heartbeat.kind != STUCK_JOURNAL)
+        beats = session.scalars(processes.order_by(Heartbeat.process)).all()
     database.close()
     now, alive = utcnow(), False
     for beat in beats:

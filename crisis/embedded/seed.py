@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from urllib.parse import urlsplit
 
 import pyotp
-from argon2 import PasswordHasher
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crisis import audit
+from crisis import audit, passwords
 from crisis.actor import SYSTEM, Actor
 from crisis.channels.opening import own_machine
 from crisis.embedded.persons import FAMILY_NAMES, GIVEN_NAMES, LANGUAGE_TURN, PRESS, SKILL_TURN
@@ -140,11 +140,17 @@ def _groups(session: Session, unit: Unit) -> dict[str, Group]:
     return there
 
 
+@cache
+def _hash() -> str:
+    """One for all: everybody knows the password, and hashing it anew for each user would only cost time."""
+    return passwords.hashed(PASSWORD)
+
+
 def _user(told: UnitSettings, duty: str, seal: Seal) -> User:
     return User(
         name=f"{DUTIES[duty][0]} {told.key.upper()}",
         login=f"{duty}-{told.key}",
-        password_hash=PasswordHasher().hash(PASSWORD),
+        password_hash=_hash(),
         totp_secret=seal.close(pyotp.random_base32()),
         language=told.language,
     )

@@ -5,19 +5,15 @@ Takes a session and never commits. Passwords are made here, told once and kept o
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 
-from argon2 import PasswordHasher
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from crisis import audit
+from crisis import audit, passwords
 from crisis.actor import Actor
-from crisis.models import Grant, SignIn, Unit, User
+from crisis.models import Grant, SignIn, Unit, User, utcnow
 from crisis.states import Role
-
-LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
 
 
 class BadUser(Exception):
@@ -34,8 +30,9 @@ def add_user(
     if session.scalar(select(User.id).where(User.login == login)):
         raise BadUser(f"there is a user '{login}' already; `crisis user reset-totp {login}` lets them in again")
     grants = [_grant(session, role) for role in dict.fromkeys(roles)]
-    password = one_time_password()
-    user = User(name=name, login=login, password_hash=PasswordHasher().hash(password), language=language, grants=grants)
+    password = passwords.one_time()
+    user = User(name=name, login=login, language=language, grants=grants)
+    user.password_hash, user.password_until = passwords.hashed(password), utcnow() + passwords.ONE_TIME_FOR
     session.add(user)
     session.flush()
     details = {"login": login, "roles": sorted(set(roles))}
@@ -48,16 +45,12 @@ def reset_totp(session: Session, actor: Actor, login: str) -> str:
     user = session.scalar(select(User).where(User.login == login.strip().lower(), User.disabled_at.is_(None)))
     if user is None:
         raise BadUser(f"there is no user '{login}' who may sign in")
-    password = one_time_password()
-    user.password_hash = PasswordHasher().hash(password)
+    password = passwords.one_time()
+    user.password_hash, user.password_until = passwords.hashed(password), utcnow() + passwords.ONE_TIME_FOR
     user.totp_secret = user.totp_last_step = None
     session.execute(delete(SignIn).where(SignIn.user_id == user.id))
     audit.record(session, actor, "user.sign_in_reset", f"user:{user.id}")
     return password
-
-
-def one_time_password() -> str:
-    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
 
 
 def _grant(session: Session, told: str) -> Grant:

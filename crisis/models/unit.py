@@ -29,6 +29,7 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(80))
     login: Mapped[str] = mapped_column(String(120), unique=True)  # lower case
     password_hash: Mapped[str] = mapped_column(String(200))
+    password_until: Mapped[datetime | None]  # a one-time password is good until then; None: it is the user's own
     totp_secret: Mapped[str | None] = mapped_column(String(400))  # sealed; see crisis/seal.py
     totp_last_step: Mapped[int | None]  # a code is good once
     language: Mapped[str] = mapped_column(String(2), default="nb")

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 from crisis.models import Account, Attempt, Broadcast, Delivery, Heartbeat, Tally, Unit
 from crisis.sending import order
 from crisis.sending.moments import earliest_id, made_at, seconds_between
+from crisis.sending.pulse import STUCK_JOURNAL
 from crisis.states import OPEN, BroadcastState, DeliveryState, Mode, Outcome
 
 DAY = timedelta(days=1)
@@ -189,7 +190,7 @@ def processes(session: Session, now: datetime) -> Sequence[Process]:
     """Every kind of process that should run, also when none does."""
     modes = session.scalars(select(Account.mode).where(Account.active).distinct())
     beats: dict[str, list[datetime]] = {kind: [] for kind in (*(f"sender-{m}" for m in modes), "listener", "clock")}
-    for kind, at in session.execute(select(Heartbeat.kind, Heartbeat.at)):
+    for kind, at in session.execute(select(Heartbeat.kind, Heartbeat.at).where(Heartbeat.kind != STUCK_JOURNAL)):
         beats.setdefault(kind, []).append(at)
     return [
         Process(kind, max(seen, default=None), sum(now - at <= ALIVE_WITHIN for at in seen))

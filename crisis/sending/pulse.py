@@ -17,6 +17,7 @@ from crisis.models import Account, Heartbeat
 from crisis.sending.fallback import IS_OVER
 
 BEAT_SECONDS = 2.0
+STUCK_JOURNAL = "journal"  # the kind of a break-glass journal that can't be merged
 FORGOTTEN = timedelta(days=1)
 CHECK_EVERY = timedelta(minutes=5)
 ENDS_SOON = timedelta(days=14)  # before credentials run out: time to find who may renew them

@@ -23,17 +23,20 @@ from crisis.models import (
     Broadcast,
     Delivery,
     Destination,
+    Heartbeat,
     Incident,
     OptOut,
     Person,
     ReceiptRow,
     Tally,
 )
+from crisis.sending import pulse
 from crisis.sending.consent import opt_out
 from crisis.states import BroadcastState, Mode
 from tests.breakglass.scene import AGAIN, LIVE, MACHINE, TITLE, Vault, tables, vault
 from tests.conftest import fresh_postgres
 from tests.stories.town import eventually, free_port
+from workers import last_resort
 
 
 @pytest.fixture
@@ -274,6 +277,16 @@ def test_somebody_erased_meanwhile_stays_erased(away: Vault) -> None:
     with away.town.runtime.database.reading() as session:
         assert list(session.scalars(select(Delivery.person_id))).count(None) == 1
         assert session.scalars(select(Tally.count)).all()
+
+
+def test_a_refused_journal_is_told_to_the_console(away: Vault) -> None:
+    assert away.send("--channel", "sms").status == 0
+    away.journal().chmod(0o644)
+    last_resort.merge(away.town.runtime, set())
+    with away.town.runtime.database.reading() as session:
+        row = session.scalars(select(Heartbeat).where(Heartbeat.kind == pulse.STUCK_JOURNAL)).one()
+    assert row.process.startswith(away.journal().stem)
+    assert "can be reached by others" in row.note
 
 
 def test_the_clock_merges_and_keeps_the_copy_fresh(away: Vault) -> None:

@@ -10,7 +10,8 @@ from collections import Counter
 import pytest
 from sqlalchemy import select, update
 
-from crisis.models import Account, AuditRow, Broadcast, Delivery, Incident
+from crisis import throttle
+from crisis.models import Account, AuditRow, Broadcast, Delivery, Incident, User, utcnow
 from crisis.states import BroadcastState, Mode
 from tests.breakglass.scene import AGAIN, DRILL, LIVE, TITLE, Vault
 from tests.stories.town import eventually
@@ -98,6 +99,26 @@ def test_only_the_officers_own_password_opens_it(here: Vault) -> None:
     assert here.town.phones() == Counter()
     assert here.count(Incident) == 0
     assert here.acts()["terminal.password_wrong"] == 3
+
+
+def test_guessing_is_slowed_as_at_sign_in(here: Vault) -> None:
+    """The count is shared with the console's; the right password waits too."""
+    here.town.populate(1)
+    with here.town.runtime.database.writing() as session:
+        for _ in range(8):
+            throttle.failed(session, ["login:vakt"], utcnow())
+    said = here.send()
+    assert said.status == 1
+    assert "too many wrong passwords for vakt: wait" in said.err
+    assert here.acts()["terminal.password_wrong"] == 0  # it was not even looked at
+
+
+def test_a_one_time_password_that_has_run_out_opens_nothing(here: Vault) -> None:
+    here.town.populate(1)
+    with here.town.runtime.database.writing() as session:
+        session.execute(update(User).where(User.login == "vakt").values(password_until=utcnow()))
+    assert "the password is not that of vakt" in here.send().err
+    assert here.town.phones() == Counter()
 
 
 def test_the_password_may_come_from_standard_input(here: Vault) -> None:

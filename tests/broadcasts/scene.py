@@ -13,7 +13,6 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from crisis import migrations
 from crisis.actor import Actor
 from crisis.broadcasts import draft, incidents, release
 from crisis.channels import email, page, sms, x
@@ -37,6 +36,7 @@ from crisis.sending import claim, record
 from crisis.sending.outcomes import Next
 from crisis.settings import AccountSettings, ConsoleSettings, SecretRef, Settings, UnitSettings
 from crisis.states import DeliveryState, Mode, Outcome, Role
+from tests.tables import make_tables
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 SLOTS = {"place": "Oslo S", "hospital": "ulleval", "kin_phone": "23 00 00 50"}
@@ -226,7 +226,7 @@ def a_scene(folder: Path, database_url: str = "") -> Iterator[Scene]:
     for name in ("mass-casualty", "it-outage"):
         shutil.copy(PLAYBOOKS / f"{name}.toml", folder / "playbooks")
     made = Database(database_url or f"sqlite:///{settings.data_dir / 'crisis.db'}")
-    migrations.upgrade(made)
+    make_tables(made)
     made.close()
     runtime = start(settings)
     scene = Scene(runtime, folder)

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import StrictUndefined
 
-from crisis import migrations
+from crisis import passwords
 from crisis.actor import SYSTEM
 from crisis.console import create_app, rights
 from crisis.db import Database
@@ -23,6 +23,7 @@ from crisis.models import Account, Unit, User
 from crisis.runtime import Runtime, start
 from crisis.settings import ConsoleSettings, SecretRef, Settings, UnitSettings
 from crisis.states import Mode, Role
+from tests.tables import make_tables
 
 PLAYBOOK = Path(__file__).parents[2] / "playbooks" / "mass-casualty.toml"
 PASSWORD = "four random words here"
@@ -43,7 +44,7 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
         ),
     )
     made = Database(f"sqlite:///{settings.data_dir / 'crisis.db'}")
-    migrations.upgrade(made)
+    make_tables(made)
     made.close()
     parts = start(settings)
     with parts.database.writing() as session:
@@ -82,17 +83,11 @@ def make_user(runtime: Runtime, units: dict[str, uuid.UUID]) -> Callable[..., Us
     def make(login: str, *roles: Role, unit: str = "ous") -> User:
         with runtime.database.writing() as session:
             user, _ = rights.create_user(session, SYSTEM, login.title(), login, units[unit], roles)
-            user.password_hash = FAST_HASH(PASSWORD)
+            user.password_hash, user.password_until = passwords.hashed(PASSWORD), None
             user.totp_secret = runtime.seal.close(pyotp.random_base32())
         return user
 
     return make
-
-
-def FAST_HASH(password: str) -> str:  # noqa: N802
-    from crisis.console.identity import HASHER
-
-    return HASHER.hash(password)
 
 
 def token_in(html: str) -> str:

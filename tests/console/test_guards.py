@@ -10,6 +10,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from crisis.console.guard import guard_of
+from crisis.models import Grant, User
+from crisis.runtime import Runtime
 from crisis.states import Role
 
 ANY_ID = uuid.UUID(int=7)
@@ -86,6 +88,36 @@ def test_another_units_role_opens_nothing_here(app: Flask, make_user: Any, units
     with client.session_transaction() as session:
         session["unit"] = "ous"  # even if the cookie said so
     assert "Oslo sykehus" not in client.get("/people/").text
+
+
+def test_a_link_into_another_unit_opens_there_with_the_role_held_there(
+    app: Flask, runtime: Runtime, make_user: Any, units: Any
+) -> None:
+    """Triage here, administrator there: their pages open there alone, and never what takes its unit from where one works."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    theirs, ours = make_user("ola", Role.OFFICER, unit="dep"), make_user("per", Role.OFFICER)
+    user = make_user("kari", Role.TRIAGER)
+    with runtime.database.writing() as session:
+        session.add(Grant(user_id=user.id, unit_id=units["dep"], role=Role.ADMINISTRATOR))
+        session.add(Grant(user_id=user.id, unit_id=units["dep"], role=Role.APPROVER))
+    client = sign_in_without_token(app, user)
+    client.post("/unit", data={"unit": "ous"})
+    assert "Departementet" in client.get(f"/users/{theirs.id}").text
+    assert client.get(f"/users/{ours.id}").status_code == 404  # the role there counts for nothing here
+    assert client.post(f"/users/{ours.id}/disable").status_code == 404
+    assert client.get("/users/").status_code == 403  # no row is named: the unit one works in decides
+    assert client.post("/playbooks/mass-casualty/initial/sign-off").status_code == 403
+    assert client.get("/people/import/aaaa").status_code == 403
+
+
+def test_an_unknown_address_is_told_in_the_readers_language(app: Flask, make_user: Any, runtime: Runtime) -> None:
+    user = make_user("kari", Role.OFFICER)
+    for language, words in (("en", "There is nothing here"), ("nn", "Her er det ingenting")):
+        with runtime.database.writing() as session:
+            session.get_one(User, user.id).language = language
+        answer = sign_in_without_token(app, user).get("/nowhere")
+        assert answer.status_code == 404
+        assert words in answer.text
 
 
 def test_forms_need_their_token(sign_in: Any, make_user: Any) -> None:

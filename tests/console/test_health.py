@@ -12,6 +12,7 @@ from crisis.console.here import UnitHere
 from crisis.models import Account, Heartbeat, utcnow
 from crisis.playbooks.read import Mistake, Shelf
 from crisis.runtime import Runtime
+from crisis.sending import pulse
 from crisis.states import Role
 
 NOW = utcnow()
@@ -76,6 +77,17 @@ def test_an_account_that_ails(healthy: Runtime, units: Any, values: dict[str, An
             account = session.query(Account).filter_by(key=key).one()
             for name, value in before.items():
                 setattr(account, name, value)
+
+
+def test_a_journal_that_is_not_merged_is_named_while_it_waits(healthy: Runtime, units: Any) -> None:
+    with healthy.database.writing() as session:
+        pulse.beat(session, "20261122T0312@vaktrommet", pulse.STUCK_JOURNAL, NOW, "refused: it has no id")
+    (concern,) = look(healthy, units).concerns
+    assert concern.level == "warn"
+    assert concern.values == {"machine": "vaktrommet", "reason": "refused: it has no id", "journal": "20261122T0312"}
+    with healthy.database.writing() as session:
+        session.query(Heartbeat).filter_by(kind=pulse.STUCK_JOURNAL).one().at = NOW - timedelta(minutes=4)
+    assert look(healthy, units).level == "good"
 
 
 def test_redis_away_is_no_catastrophe(healthy: Runtime, units: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyotp
 import time_machine
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -138,12 +139,30 @@ def test_first_sign_in_enrols(client: FlaskClient, runtime: Runtime, units: Any)
         assert not identity.password_right(row, once)
 
 
-def test_weaker_hashes_are_renewed(client: FlaskClient, runtime: Runtime, make_user: Any) -> None:
-    from argon2 import PasswordHasher
+def test_a_one_time_password_runs_out(client: FlaskClient, runtime: Runtime, units: Any) -> None:
+    with runtime.database.writing() as session:
+        _, once = rights.create_user(session, SYSTEM, "Ny Bruker", "ny", units["ous"], [Role.OFFICER])
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=71)):
+        assert send(client, "/sign-in", "/sign-in", login="ny", password=once).status_code == 302
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=73)):
+        late = send(client, "/sign-in", "/sign-in", login="ny", password=once)
+        assert late.status_code == 401
+        assert "Engangspassordet er gått ut" in late.text
+        wrong = send(client, "/sign-in", "/sign-in", login="ny", password="guess")
+        assert "gått ut" not in wrong.text  # only who has it hears what became of it
 
+
+def test_hashing_costs_what_the_library_says(product_hasher: PasswordHasher) -> None:
+    assert product_hasher.memory_cost >= 64 * 1024  # KiB; RFC 9106, second recommended option
+    assert product_hasher.time_cost >= 3
+
+
+def test_weaker_hashes_are_renewed(client: FlaskClient, runtime: Runtime, make_user: Any) -> None:
     user = make_user("kari", Role.OFFICER)
     with runtime.database.writing() as session:
-        session.get_one(User, user.id).password_hash = weak = PasswordHasher(time_cost=1, memory_cost=64).hash(PASSWORD)
+        session.get_one(User, user.id).password_hash = weak = PasswordHasher(
+            time_cost=2, memory_cost=8, parallelism=1
+        ).hash(PASSWORD)
     send(client, "/sign-in", "/sign-in", login="kari", password=PASSWORD)
     with runtime.database.reading() as session:
         assert session.get_one(User, user.id).password_hash != weak

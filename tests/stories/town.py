@@ -24,7 +24,6 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from crisis import migrations
 from crisis import runtime as wiring
 from crisis.actor import Actor
 from crisis.broadcasts import draft, incidents
@@ -50,6 +49,7 @@ from crisis.playbooks import signoff
 from crisis.runtime import Runtime
 from crisis.simulator.server import Simulator
 from crisis.states import DeliveryState, Mode, Role
+from tests.tables import make_tables
 
 ROOT = Path(__file__).parent.parent.parent
 SLOTS = {"place": "Oslo S", "hospital": "ulleval", "kin_phone": "23 00 00 50"}
@@ -359,7 +359,7 @@ def town(
         environment |= keys.demo_secrets(settings, environment)
         os.environ.update(keys.demo_secrets(settings, os.environ))
         built = wiring.build(settings)
-        migrations.upgrade(built.database)
+        make_tables(built.database)
         built.close()
         runtime = wiring.start(settings)
         stack.callback(runtime.close)

@@ -1,5 +1,7 @@
 """Slowing down guessing: how long somebody must wait after failed tries, by login and by address.
 
+The same counts hold at sign-in and at `crisis send`.
+
 Counts failures in a window and lets the wait grow; it never locks anybody out for good, because an attacker could then
 keep the duty officer out. Takes a session and never commits.
 """
