@@ -10,10 +10,8 @@ import operator
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -79,25 +77,6 @@ def _known_zone(name: str) -> str:
     return name
 
 
-def _feed_address(url: str) -> str:
-    """A feed is read over TLS from the host that stands here; without it only from this very machine, for the demo."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc or len(url) > 500:
-        msg = "write the feed's whole address, such as https://www.example.org/feed.xml"
-        raise ValueError(msg)
-    try:
-        loopback = ip_address(parts.hostname).is_loopback
-        _ = parts.port
-    except ValueError:
-        loopback = False
-    if parts.scheme == "http" and not loopback:
-        msg = "a feed is read over https only"
-        raise ValueError(msg)
-    return url
-
-
-FeedUrl = Annotated[str, AfterValidator(_feed_address)]
-
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
@@ -137,8 +116,6 @@ class UnitSettings(Frozen):
     link_domains: tuple[str, ...] = ()
     alert_key: SecretRef | None = None
     alert_token: SecretRef | None = None
-    feeds: tuple[FeedUrl, ...] = Field(default=(), max_length=10)
-    feed_minutes: int = Field(default=15, ge=1, le=1440)
     planned_late_minutes: int = Field(default=60, ge=1, le=1440)
     planned_second_person: bool = False
     planned_utm: bool = False

@@ -29,7 +29,6 @@ from crisis.models import (
     Broadcast,
     BroadcastMedia,
     BroadcastText,
-    FeedEntry,
     Incident,
     MediaItem,
     PlannedPost,
@@ -66,7 +65,6 @@ def write(
     now: datetime,
     *,
     post: PlannedPost | None = None,
-    entry: FeedEntry | None = None,
 ) -> PlannedPost:
     """A new post, or `post` with these words: a draft, whatever was decided about the old ones. Raises `NotAllowed`."""
     actor.demand(Role.OFFICER, unit_id)
@@ -75,7 +73,7 @@ def write(
         raise NotAllowed("this unit has no account %(names)s for planned posts", names=", ".join(sorted(strange)))
     _chosen_media(session, unit_id, wording.media)
     if post is None:
-        post = PlannedPost(unit_id=unit_id, created_by=actor.user_id, created_at=now, entry_id=entry and entry.id)
+        post = PlannedPost(unit_id=unit_id, created_by=actor.user_id, created_at=now)
         session.add(post)
     elif post.state not in _OPEN:
         raise NotAllowed("what has left or was cancelled is not changed; plan a new post")
@@ -185,12 +183,6 @@ def cancel(session: Session, actor: Actor, post: PlannedPost, reason: str) -> No
         _take_back(session, post)
     post.state = PlannedState.CANCELLED
     _record(session, actor, "planned.cancelled", post, {"reason": reason.strip()[:500]})
-
-
-def dismiss(actor: Actor, entry: FeedEntry, now: datetime) -> None:
-    """The suggestion needs no post."""
-    actor.demand(Role.OFFICER, entry.unit_id)
-    entry.dismissed_at, entry.dismissed_by = now, actor.user_id
 
 
 def unsent(session: Session, post: PlannedPost) -> Broadcast | None:

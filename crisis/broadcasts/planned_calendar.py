@@ -10,13 +10,12 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
-from crisis.models import FeedEntry, PlannedPost
+from crisis.models import PlannedPost
 from crisis.sentence import Sentence
 from crisis.states import PlannedState
 
 CLOSE = timedelta(hours=2)  # two posts on one account nearer than this push each other off the screen
 NIGHT = (22, 7)  # from this hour until that one, on the unit's clock
-SUGGESTED = 20
 _STANDING = (PlannedState.PLANNED, PlannedState.APPROVED, PlannedState.RELEASED)
 
 
@@ -59,17 +58,6 @@ def campaigns(session: Session, unit_id: uuid.UUID) -> list[str]:
     """Every tag the unit's posts have, each once."""
     rows = session.scalars(select(PlannedPost.tags).where(PlannedPost.unit_id == unit_id))
     return sorted({tag for tags in rows for tag in tags}, key=str.casefold)
-
-
-def suggestions(session: Session, unit_id: uuid.UUID) -> Sequence[FeedEntry]:
-    """What the unit's feeds bring and nobody has used or dismissed, newest first."""
-    used = select(PlannedPost.entry_id).where(PlannedPost.entry_id.is_not(None))
-    return session.scalars(
-        select(FeedEntry)
-        .where(FeedEntry.unit_id == unit_id, FeedEntry.dismissed_at.is_(None), FeedEntry.id.not_in(used))
-        .order_by(FeedEntry.published_at.desc())
-        .limit(SUGGESTED)
-    ).all()
 
 
 def counts(session: Session, actor: Actor) -> dict[uuid.UUID, tuple[int, int]]:

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
+from crisis.broadcasts import planned_calendar
 from crisis.models import Alert, Broadcast, InboundRow, Incident, Tally, Unit, User
 from crisis.oncall import roster
 from crisis.states import AlertState, BroadcastState, DeliveryState, Mode, Purpose, Role
@@ -54,11 +55,13 @@ class Happening:
     inbound_last: datetime | None
     alerts: Sequence[Alert] = ()
     duties: Sequence[roster.Duty] = ()
+    held_back: int = 0  # planned posts somebody must decide on
 
 
 def look(session: Session, actor: Actor, now: datetime) -> Happening:
     """Live incidents stand before drills, the newest first."""
     last, mine = _inbound(session, actor, now)
+    held = sum(paused for paused, _ in planned_calendar.counts(session, actor).values())
     alerts = session.scalars(
         select(Alert)
         .where(Alert.unit_id.in_(actor.units()), Alert.state.in_([AlertState.OPEN, AlertState.EXHAUSTED]))
@@ -66,7 +69,7 @@ def look(session: Session, actor: Actor, now: datetime) -> Happening:
         .limit(MOST_ALERTS)
     ).all()
     duties = roster.duties(session, actor.units(), now)
-    return Happening(_incidents(session, actor), _approvals(session, actor), mine, last, alerts, duties)
+    return Happening(_incidents(session, actor), _approvals(session, actor), mine, last, alerts, duties, held)
 
 
 def _incidents(session: Session, actor: Actor) -> list[OpenIncident]:

@@ -12,6 +12,7 @@ from crisis.console import (
     audit,
     board,
     broadcasts,
+    calendar,
     first,
     hooks,
     imports,
@@ -50,6 +51,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     alert_api.pages,
     playbooks.pages,
     library.pages,
+    calendar.pages,
     public_media.pages,
     audit.pages,
 )
