@@ -1,4 +1,4 @@
-"""Where providers call us: receipts and what people write. Public addresses, proven by each channel's own signature.
+"""Where providers call us: receipts, what people write, and keys on telephones. Public addresses, proven by each channel's own signature.
 
 Hands the raw request to the account's channel and its events to sending and triage, in one transaction. Answers what the
 provider expects; a body is never logged.
@@ -17,8 +17,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from crisis.channels.base import BadSignature, Hook, HookEvents, ReadsHooks
+from crisis.channels.base import BadSignature, Hook, HookEvents, Press, ReadsHooks, Speaks, Speech
 from crisis.channels.registry import KINDS
+from crisis.channels.voice_words import words
 from crisis.console import refusals
 from crisis.console.guard import csrf, public
 from crisis.console.here import runtime
@@ -32,6 +33,8 @@ csrf.exempt(pages)
 
 log = structlog.get_logger()
 LARGEST = 64 * 1024  # a provider's form is a few hundred bytes; a channel whose provider bundles says more
+ON_THE_LINE = ("digits", "none", "incoming")  # somebody waits for what is said next; other news need no answer
+MARKUP = {"Content-Type": "text/xml; charset=utf-8"}
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
 _opening = threading.Lock()
 
@@ -46,7 +49,7 @@ def shake_hands(key: str, kind: str) -> ResponseReturnValue:
     return receive(key, kind)
 
 
-@pages.post("/hooks/<key>/<any(status, inbound):kind>")
+@pages.post("/hooks/<key>/<any(status, inbound, voice, machine):kind>")
 @public
 def receive(key: str, kind: str) -> ResponseReturnValue:
     """403 for what is not proven, 404 for an account that reads no webhooks; unknown ids are kept and answered 200."""
@@ -62,7 +65,10 @@ def receive(key: str, kind: str) -> ResponseReturnValue:
         log.warning("hook.refused", account=key, kind=kind, size=len(hook.body))
         refusals.note(key, "forged")
         return "the signature does not hold\n", 403, PLAIN
-    _keep(key, events)
+    said = _keep(key, events)
+    if said is not None and isinstance(channel, Speaks):
+        press, speech = said
+        return channel.speech(hook, press, speech), 200, MARKUP
     return events.answer, 200, {"Content-Type": f"{events.content_type}; charset=utf-8"}
 
 
@@ -98,10 +104,25 @@ def _open(told: AccountSettings) -> ReadsHooks:
         abort(503)  # the provider tries again
 
 
-def _keep(key: str, events: HookEvents) -> None:
-    if not events.receipts and not events.inbounds:
-        return
+def _keep(key: str, events: HookEvents) -> tuple[Press, Speech] | None:
+    """Store what was told; for somebody on the line, what they hear next. Nothing is said that is not stored."""
+    if not events.receipts and not events.inbounds and not events.presses:
+        return None
+    said = None
     with runtime().database.writing() as session:
         account = session.scalars(select(Account).where(Account.key == key)).one()
         receipts.apply(session, account, events.receipts, utcnow())
         inbox.receive(session, account, events.inbounds, utcnow())
+        for press in events.presses:
+            speech = _heard(key, press)
+            if press.word in ON_THE_LINE:
+                said = press, speech
+    return said
+
+
+def _heard(key: str, press: Press) -> Speech:
+    """What a key means. Nobody gives it a meaning yet: that is said, so that nobody believes they have answered."""
+    language = next(told.languages[0] for told in runtime().settings.accounts if told.key == key)
+    log.info("hook.pressed", account=key, word=press.word, step=press.step)
+    said = words(language)
+    return Speech([said.nothing_open if press.word == "incoming" else said.broken], language)
