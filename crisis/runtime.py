@@ -76,7 +76,7 @@ class Runtime:
 
 def load(path: Path) -> Settings:
     """Read the settings file with every channel's own options checked. Raises `SettingsError`, all mistakes at once."""
-    return read_settings(path, OPTIONS, _alike)
+    return read_settings(path, OPTIONS, _alike, {name for name, facts in FACTS.items() if facts.public})
 
 
 def _alike(channel: str, other: str) -> bool:

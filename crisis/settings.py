@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -142,6 +142,7 @@ class AccountSettings(Frozen):
     mode: Literal["live", "drill"]
     languages: tuple[Language, ...] = ("nb",)
     pace: float | None = Field(default=None, gt=0, le=10_000)
+    shards: int = Field(default=1, ge=1, le=16)
     retry_uncertain_minutes: int | None = Field(default=None, ge=1)
     fallback: Key | None = None
     fallback_after_minutes: int = Field(default=5, ge=1, le=1440)
@@ -190,11 +191,15 @@ _ACCOUNT_KEYS = {name for name in AccountSettings.model_fields if name != "optio
 
 
 def read(
-    path: Path, options: Mapping[str, type[BaseModel]], alike: Callable[[str, str], bool] = operator.eq
+    path: Path,
+    options: Mapping[str, type[BaseModel]],
+    alike: Callable[[str, str], bool] = operator.eq,
+    walls: Collection[str] = (),
 ) -> Settings:
     """Read `path`; `options` gives each channel's own table by channel name. Raises `SettingsError`, all at once.
 
-    `alike` says whether what was written for one channel can be said on another.
+    `alike` says whether what was written for one channel can be said on another; `walls` are the channels that have one
+    receiver only.
 
     DATABASE_URL and REDIS_URL in the environment win over the file, because that is where machines keep them.
     """
@@ -234,7 +239,7 @@ def read(
         for item in error.errors():
             blame(item["loc"], _remedy(item))
         raise SettingsError(mistakes) from None
-    _contradictions(settings, blame, alike)
+    _contradictions(settings, blame, alike, walls)
     if mistakes:
         raise SettingsError(mistakes)
     return settings
@@ -252,7 +257,7 @@ def _remedy(item: Any) -> str:
             return f"{item['msg'].lower()}; got {item['input']!r}"
 
 
-def _contradictions(settings: Settings, blame: Any, alike: Callable[[str, str], bool]) -> None:
+def _contradictions(settings: Settings, blame: Any, alike: Callable[[str, str], bool], walls: Collection[str]) -> None:
     units = [unit.key for unit in settings.units]
     seen: set[str] = set()
     for index, unit in enumerate(units):
@@ -266,6 +271,9 @@ def _contradictions(settings: Settings, blame: Any, alike: Callable[[str, str], 
         seen.add(account.key)
         if account.fallback is not None and (what := _odd_fallback(settings, account, alike)):
             blame(("accounts", index, "fallback"), what)
+        if account.shards > 1 and account.channel in walls:
+            what = f"{account.channel} has one receiver, its own wall, and there is nothing to split; remove the line"
+            blame(("accounts", index, "shards"), what)
 
 
 def _odd_fallback(settings: Settings, account: AccountSettings, alike: Callable[[str, str], bool]) -> str:

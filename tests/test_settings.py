@@ -194,3 +194,8 @@ def test_a_fallback_is_an_account_like_it(read) -> None:
 def test_a_fallback_that_cannot_be_one_is_told_with_what_to_do(read, old: str, new: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         read(PAIR.replace(old, new))
+
+
+def test_what_has_one_receiver_cannot_be_split(read) -> None:
+    with pytest.raises(SettingsError, match="nothing to split; remove the line"):
+        read(GOOD.replace('mode = "live"', 'mode = "live"\nshards = 2'))

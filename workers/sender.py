@@ -10,11 +10,12 @@ import argparse
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -32,6 +33,7 @@ from crisis.sending import pulse, sweep
 from crisis.sending.desk import Desk
 from crisis.sending.drain import Drain
 from crisis.sending.pause import pause_misconfigured
+from crisis.sending.shards import WHOLE, Shard
 from crisis.settings import AccountSettings, SettingsError
 from crisis.states import Mode
 from workers.process import Flag, configured, run
@@ -39,9 +41,15 @@ from workers.process import Flag, configured, run
 log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
+LEFT_LYING_SECONDS = (
+    1.2  # every other sender has looked by then; whoever has a shard already leaves the next one so long
+)
 LAST_WORDS_SECONDS = 6.0  # how long calls in the air may still end by themselves when the sender must stop ...
 WRITE_SECONDS = 3.0  # ... and then how long writing it all down may take; whatever starts us waits 10 seconds or more
 GOODBYE_SECONDS = 1.0  # for taking leave of Redis and the database
+
+
+Part = tuple[uuid.UUID, Shard]  # what one drain works for: an account, or a shard of it
 
 
 class Sender:
@@ -54,8 +62,10 @@ class Sender:
         self._settings: dict[uuid.UUID, AccountSettings] = {}
         self._channels: dict[uuid.UUID, Channel] = {}
         self._desk = Desk(runtime.database, self.name, unsubscribe_url=runtime.unsubscribe.url, luggage=runtime.luggage)
-        self._drains: dict[uuid.UUID, Drain] = {}
-        self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}
+        self._split: dict[uuid.UUID, int] = {}  # into how many shards, of accounts that are
+        self._lying: dict[Part, float] = {}  # shards that nobody works for, and since when we know
+        self._drains: dict[Part, Drain] = {}
+        self._tasks: dict[Part, asyncio.Task[None]] = {}
         self._woken: set[uuid.UUID] = set()
         self._news = asyncio.Event()
         self._stopping = False
@@ -131,6 +141,8 @@ class Sender:
             try:
                 self._channels[row.id] = self._runtime.open_channel(told[row.key])
                 self._settings[row.id] = told[row.key]
+                if told[row.key].shards > 1:
+                    self._split[row.id] = told[row.key].shards
             except SettingsError as error:
                 log.error("account.cannot_open", account=row.key, say=str(error))
                 with self._runtime.database.writing() as session:
@@ -139,27 +151,43 @@ class Sender:
     async def _look(self) -> float:
         """Start a drain for every account that has work and no drain here. Returns seconds until the next look."""
         woken, self._woken = self._woken, set()
-        wait = LOOK_SECONDS
+        wait, shards = LOOK_SECONDS, list[Part]()
         try:
-            due, moment = await asyncio.to_thread(self._read_due)
+            due, shards, moment = await asyncio.to_thread(self._read_due)
             woken |= set(due)
             if moment is not None:
                 wait = max(0.0, min(wait, (moment - utcnow()).total_seconds()))
         except Exception:  # the database is away: look again, for as long as it takes
             log.exception("look.failed")
-        for account_id in woken & set(self._channels):
-            if account_id in self._tasks:
+        for account_id in (woken & set(self._channels)) - set(self._split):
+            if (account_id, WHOLE) in self._tasks:
                 self._woken.add(account_id)  # its drain may be past claiming: look again when it has ended
             else:
-                self._tasks[account_id] = asyncio.create_task(self._drain(account_id))
+                self._start((account_id, WHOLE))
+        for part in self._our_share(shards):
+            self._start(part)
         return wait
 
-    def _read_due(self) -> tuple[list[uuid.UUID], Any]:
+    def _our_share(self, free: Sequence[Part]) -> Iterator[Part]:
+        """One free shard of an account at once; a further one only when no other sender took it."""
+        now = time.monotonic()
+        self._lying = {part: self._lying.get(part, now) for part in free if part not in self._tasks}
+        busy = {account_id for account_id, _ in self._tasks}
+        for part in random.sample(list(self._lying), len(self._lying)):  # else all reach for the same one
+            if part[0] not in busy or now - self._lying[part] > LEFT_LYING_SECONDS:
+                busy.add(part[0])
+                yield part
+
+    def _start(self, part: Part) -> None:
+        self._tasks[part] = asyncio.create_task(self._drain(*part))
+
+    def _read_due(self) -> tuple[list[uuid.UUID], list[Part], Any]:
         with self._runtime.database.reading() as session:
             now = utcnow()
-            return sweep.idle_with_work(session, self._mode, now), sweep.next_moment(session, self._mode, now)
+            due, moment = sweep.idle_with_work(session, self._mode, now), sweep.next_moment(session, self._mode, now)
+            return due, sweep.idle_shards(session, self._split, now) if self._split else [], moment
 
-    async def _drain(self, account_id: uuid.UUID) -> None:
+    async def _drain(self, account_id: uuid.UUID, shard: Shard) -> None:
         settings, channel = self._settings[account_id], self._channels[account_id]
         drain = Drain(
             self._desk,
@@ -169,8 +197,9 @@ class Sender:
             repeat_after=timedelta(minutes=settings.retry_uncertain_minutes)
             if settings.retry_uncertain_minutes
             else None,
+            shard=shard,
         )
-        self._drains[account_id] = drain
+        self._drains[account_id, shard] = drain
         calls = 0
         try:
             calls = await drain.run()
@@ -178,10 +207,11 @@ class Sender:
             log.exception("drain.failed", account=settings.key)
             await asyncio.sleep(LOOK_SECONDS)
         finally:
-            del self._drains[account_id], self._tasks[account_id]
+            del self._drains[account_id, shard], self._tasks[account_id, shard]
             # There may be more. After a drain that found nothing to do the next look is early enough: what is due may
             # be waiting for something else, and we would turn in circles.
-            if calls or account_id in self._woken:
+            # Where another sender was quicker to take a shard, the next one may be free.
+            if calls or account_id in self._woken or (drain.refused and not shard.whole):
                 self._news.set()
 
     async def _beat(self) -> None:

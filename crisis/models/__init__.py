@@ -1,6 +1,6 @@
 """Tables and constraints, one file per story; no behaviour lives here."""
 
-from crisis.models.account import Account, AccountNote
+from crisis.models.account import Account, AccountNote, ShardRow
 from crisis.models.base import Base, new_id, utcnow
 from crisis.models.delivery import Attempt, Delivery, ReceiptRow, Tally
 from crisis.models.incident import Approval, Broadcast, BroadcastText, Incident
@@ -84,6 +84,7 @@ __all__ = [
     "Rumour",
     "SavedView",
     "SeenCall",
+    "ShardRow",
     "SignIn",
     "SignInFailure",
     "SignOff",

@@ -64,6 +64,17 @@ class Account(Base):
     )
 
 
+class ShardRow(Base):
+    """A part of an account that is too fast for one process: who works for it now, and when its pace lets it speak."""
+
+    __tablename__ = "shard"
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    lease_owner: Mapped[str | None] = mapped_column(String(80))
+    lease_until: Mapped[datetime | None]
+    free_at: Mapped[datetime | None]
+
+
 class AccountNote(Base):
     """What an account's adapter must remember: refreshed tokens, the steps of a publication under way. Sealed."""
 

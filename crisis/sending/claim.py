@@ -1,4 +1,4 @@
-"""Taking work: one drainer per account by a lease, and batches of its deliveries by compare-and-set.
+"""Taking work: batches of an account's deliveries, or of a shard of it, by compare-and-set.
 
 What is checked at the moment of sending is checked here: the broadcast still stands, is not too old, the account is not
 paused, the receiver has not said stop, and what this delivery follows has had its turn.
@@ -11,27 +11,38 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, and_, bindparam, exists, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Integer,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from crisis import bulk
-from crisis.db import rows_changed
 from crisis.media.leaving import Carried, Luggage
-from crisis.models import Account, Broadcast, Delivery, Destination, OptOut
+from crisis.models import Broadcast, Delivery, Destination, OptOut
 from crisis.models.base import UtcTime
+from crisis.sending.lease import CLOCK_DOUBT
 from crisis.sending.outcomes import LONGEST_PAUSE
 from crisis.sending.outgoing import Claimed, Known, Row, outgoing
+from crisis.sending.shards import WHOLE, Shard, in_shard
 from crisis.sending.tally import Moves
 from crisis.states import BroadcastState, DeliveryState
 
-ACCOUNT_LEASE = timedelta(seconds=15)  # renewed while its drain lives
 SPEAK_WITHIN = 20.0  # seconds after claiming; later it is given back unspoken
 LONGEST_CALL = 55.0  # seconds; a call that is longer in the air is cut off and uncertain
 DELIVERY_LEASE = timedelta(seconds=90)  # longer than the two together: whoever holds one is heard before it runs out
-CLOCK_DOUBT = timedelta(minutes=1)  # between machines; what lies further ahead than it can was set by a wrong clock
 
 # Written out instead of bound: a partial index is used only for a constant.
 _QUEUED = literal_column("delivery.state") == literal_column("'queued'")
@@ -42,11 +53,6 @@ _UNCERTAIN = and_(literal_column("delivery.state") == literal_column("'uncertain
 _D = Delivery.__table__.c
 
 
-def ran_out(lease_until: ColumnElement[datetime | None], length: timedelta, now: datetime) -> ColumnElement[bool]:
-    """Is this lease over? Also when it ends later than any lease can: then the clock was set back since."""
-    return or_(lease_until < now, lease_until > now + length + CLOCK_DOUBT)
-
-
 def due(now: datetime) -> ColumnElement[bool]:
     """Has the delivery's time come? No pause of ours is as long as the second line: the clock was set back since."""
     return or_(Delivery.due_at <= now, and_(Delivery.attempts > 0, Delivery.due_at > furthest(now)))
@@ -55,43 +61,6 @@ def due(now: datetime) -> ColumnElement[bool]:
 def furthest(now: datetime) -> datetime:
     """No try of ours is due later than this."""
     return now + timedelta(seconds=LONGEST_PAUSE) + CLOCK_DOUBT
-
-
-def take_account(session: Session, account_id: uuid.UUID, owner: str, now: datetime) -> Account | None:
-    """Lease the account to `owner`, or renew the lease. None when it is paused, not free yet, or somebody else's."""
-    taken = rows_changed(
-        session,
-        update(Account)
-        .where(
-            Account.id == account_id,
-            Account.active,
-            Account.paused_reason.is_(None),
-            or_(
-                Account.lease_owner.is_(None),
-                Account.lease_owner == owner,
-                ran_out(Account.lease_until, ACCOUNT_LEASE, now),  # type: ignore[arg-type]
-            ),
-        )
-        .values(lease_owner=owner, lease_until=now + ACCOUNT_LEASE)
-        .execution_options(synchronize_session=False),
-    )
-    return session.get(Account, account_id, populate_existing=True) if taken == 1 else None
-
-
-def leave_account(
-    session: Session,
-    account_id: uuid.UUID,
-    owner: str,
-    free_at: datetime | None,
-    busy_streak: int,
-    troubled: dict[str, Any] | None = None,
-) -> None:
-    """Give the lease back and note when the account may speak next, and whether its calls come to something."""
-    session.execute(
-        update(Account)
-        .where(Account.id == account_id, Account.lease_owner == owner)
-        .values(lease_owner=None, lease_until=None, free_at=free_at, busy_streak=busy_streak, **(troubled or {}))
-    )
 
 
 # What follows these has had its turn, or is having it.
@@ -144,11 +113,17 @@ _READ = (
 
 # Built once for each kind of database: building them for every batch costs as much as running them.
 @cache
-def _chosen(*, sqlite: bool) -> Executable:
-    """The due deliveries of an account, most urgent first, held against everybody else until the commit."""
+def _chosen(*, sqlite: bool, split: bool) -> Executable:
+    """The due deliveries of an account, most urgent first, held against everybody else until the commit.
+
+    `split`: only those of a shard of it.
+    """
+    mine = (
+        [in_shard(_D.address, bindparam("shard", type_=Integer()), bindparam("of", type_=Integer()))] if split else []
+    )
     chosen = (
         select(*_READ, _unwilling().label("unwilling"))
-        .where(_D.through_id == bindparam("account_id"), *_may_leave())
+        .where(_D.through_id == bindparam("account_id"), *mine, *_may_leave())
         .order_by(_D.priority, _D.due_at, _D.id)
         .limit(bindparam("limit"))
         .with_for_update(skip_locked=True, of=Delivery.__table__)
@@ -204,10 +179,13 @@ def claim(
     unsubscribe_url: Callable[[uuid.UUID], str] | None = None,
     known: Known | None = None,
     luggage: Luggage | None = None,
+    shard: Shard = WHOLE,
 ) -> list[Claimed]:
     """Take up to `limit` due deliveries of the account, urgent first; they are `sending` from the commit on."""
     asked = {"account_id": account_id, "now": now, "furthest": furthest(now), "limit": limit}
-    found = _ask(session, _chosen, asked)
+    if not shard.whole:
+        asked |= {"shard": shard.number, "of": shard.of}
+    found = _ask(session, partial(_chosen, split=not shard.whole), asked)
     found.sort(key=lambda cells: (cells[6], cells[10], cells[0]))
     willing = [cells for cells in found if not cells[13]]
     unwilling = [cells for cells in found if cells[13]]

@@ -14,27 +14,31 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.orm import Session
 
 from crisis.channels.base import Accepted, Channel, Misconfigured, SendError, Uncertain
 from crisis.models import Account
 from crisis.sending import journal, outcomes
-from crisis.sending.claim import (
-    ACCOUNT_LEASE,
-    LONGEST_CALL,
-    SPEAK_WITHIN,
-    claim,
-    leave_account,
-    take_account,
-)
+from crisis.sending.claim import LONGEST_CALL, SPEAK_WITHIN, claim
 from crisis.sending.desk import Desk, until_written
 from crisis.sending.fallback import condition
 from crisis.sending.finding import Finding
+from crisis.sending.lease import (
+    ACCOUNT_LEASE,
+    leave_account,
+    leave_shard,
+    must_be_quiet,
+    pace_memory,
+    quieten,
+    take_account,
+)
 from crisis.sending.notebook import BATCH, Notebook
 from crisis.sending.outgoing import Claimed, Known
 from crisis.sending.pace import Pace, usual_burst
 from crisis.sending.patience import Patience
 from crisis.sending.pause import pause_misconfigured
 from crisis.sending.record import Ended, give_back
+from crisis.sending.shards import WHOLE, Shard
 
 __all__ = ["Desk", "Drain"]
 
@@ -44,6 +48,7 @@ SLICE_SECONDS = 10.0
 AWAY_SECONDS = 0.2  # a wait for the pace longer than this ends the slice: the account's row remembers
 MEMORY_SECONDS = 600.0  # an account that was quiet for so long has its whole burst again
 RENEW_SECONDS = 4.0  # several times within the account's lease
+LISTEN_SECONDS = 0.5  # a shard asks so often whether another one was told to be quiet
 LOOK_FIRST_SECONDS = 1.0  # what a quick look finds is what a follow-up hangs under; a slow look holds up nobody
 
 
@@ -53,14 +58,27 @@ _Ready = tuple[float, int, float, datetime, Claimed | None]
 
 
 class Drain:
-    """The work of one account in one slice. Made, run once, thrown away."""
+    """The work of one account, or of one shard of it, in one slice. Made, run once, thrown away.
+
+    `pace` is the account's; a shard takes its part of it, and of the calls side by side.
+    """
 
     def __init__(
-        self, desk: Desk, channel: Channel, account_id: uuid.UUID, *, pace: float, repeat_after: timedelta | None
+        self,
+        desk: Desk,
+        channel: Channel,
+        account_id: uuid.UUID,
+        *,
+        pace: float,
+        repeat_after: timedelta | None,
+        shard: Shard = WHOLE,
     ) -> None:
         self._desk, self._channel, self._account_id = desk, channel, account_id
-        self._repeat_after = repeat_after
-        self._pace, self._patience = Pace(pace, usual_burst(pace)), Patience()
+        self._repeat_after, self._shard = repeat_after, shard
+        self._pace, self._patience = Pace(pace / shard.of, usual_burst(pace / shard.of)), Patience()
+        self._width = math.ceil(channel.facts.concurrency / shard.of)
+        self._renew_after = RENEW_SECONDS if shard.whole else LISTEN_SECONDS
+        self.refused = False  # the account was somebody else's, or paused
         self._ready: asyncio.PriorityQueue[_Ready] = asyncio.PriorityQueue()
         self._turnstile = asyncio.Lock()  # one speaker at a time waits for the pace, with empty hands
         self._well = asyncio.Event()  # the provider answers: all speakers may speak
@@ -74,6 +92,7 @@ class Drain:
         self._deadline, self._cut_at = 0.0, math.inf
         self._renewed_at = self._leased_at = 0.0
         self._renewing: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     def stop(self, within: float = math.inf) -> None:
         """Give back what is not said; calls still in the air after `within` seconds are cut off. Returns at once."""
@@ -83,13 +102,15 @@ class Drain:
     async def run(self, seconds: float = SLICE_SECONDS) -> int:
         """Work until nothing is due, the slice is over, or the account must pause. Returns how many calls were made."""
         self._leased_at = time.monotonic()
-        account = await asyncio.to_thread(self._take)
-        if account is None:
+        begun = await asyncio.to_thread(self._begin)
+        if begun is None:
+            self.refused = True
             return 0
+        account, free_at = begun
         self._patience = Patience(account.busy_streak)
-        if account.free_at is not None:
+        if free_at is not None:
             # Also when it lies in the past: then it says how much of the burst is left.
-            ahead = (account.free_at - self._desk.now()).total_seconds()
+            ahead = (free_at - self._desk.now()).total_seconds()
             if not self._patience.recovering:  # nothing but the pace: further ahead only when the clock was set back
                 ahead = min(ahead, 1.0 / self._pace.rate)
             self._pace.free_at = time.monotonic() + ahead
@@ -110,8 +131,7 @@ class Drain:
         if not self._patience.recovering:
             self._well.set()
         writing = asyncio.create_task(notebook.keep())
-        width = self._channel.facts.concurrency
-        speakers = [asyncio.create_task(self._speak(notebook, first=number == 0)) for number in range(width)]
+        speakers = [asyncio.create_task(self._speak(notebook, first=number == 0)) for number in range(self._width)]
         try:
             await self._claim_on()
         finally:
@@ -126,6 +146,8 @@ class Drain:
             await asyncio.wait({look})
             if self._renewing is not None:
                 await self._renewing  # else it might take the account again after we have left it
+            if self._telling is not None:
+                await self._telling
 
     # -- claiming ----------------------------------------------------------------------------------------------
 
@@ -151,20 +173,33 @@ class Drain:
             self._tend()
             await asyncio.sleep(0.005)
 
-    def _take(self) -> Account | None:
+    def _begin(self) -> tuple[Account, datetime | None] | None:
         with self._desk.database.writing() as session:
-            return take_account(session, self._account_id, self._desk.owner, self._desk.now())
+            account = take_account(session, self._account_id, self._desk.owner, self._desk.now(), self._shard)
+            return None if account is None else (account, pace_memory(session, account, self._shard))
+
+    def _renewed(self) -> bool:
+        with self._desk.database.writing() as session:
+            return self._mine(session, self._desk.now()) is not None
+
+    def _mine(self, session: Session, now: datetime) -> Account | None:
+        """The account while it is still ours and may speak. None: paused by a person, taken over, told to be quiet."""
+        account = take_account(session, self._account_id, self._desk.owner, now, self._shard)
+        elsewhere = not self._shard.whole and not self._patience.held
+        return None if account is None or (elsewhere and must_be_quiet(account, now)) else account
 
     def _claim(self, limit: int) -> Sequence[Claimed]:
         with self._desk.database.writing() as session:
             now, at = self._desk.now(), time.monotonic()
-            account = take_account(session, self._account_id, self._desk.owner, now)
-            if account is None:  # paused by a person, or taken over because we were thought dead
+            account = self._mine(session, now)
+            if account is None:
                 self._stop = True
                 return ()
             self._renewed_at = self._leased_at = at
             desk = self._desk
-            batch = claim(session, self._account_id, limit, now, desk.unsubscribe_url, self._known, desk.luggage)
+            batch = claim(
+                session, self._account_id, limit, now, desk.unsubscribe_url, self._known, desk.luggage, self._shard
+            )
         journal.claimed(account.key, batch, now, self._desk.now())
         return batch
 
@@ -173,7 +208,7 @@ class Drain:
     def _tend(self) -> None:
         """Keep the account's lease while we speak for it, and cut off what takes too long."""
         now = time.monotonic()
-        if now - self._renewed_at > RENEW_SECONDS:
+        if now - self._renewed_at > self._renew_after:
             self._renewed_at = now
             self._renewing = asyncio.create_task(self._renew())
         for task, since in list(self._air.items()):
@@ -185,11 +220,11 @@ class Drain:
     async def _renew(self) -> None:
         at = time.monotonic()
         try:
-            mine = await asyncio.to_thread(self._take)
+            mine = await asyncio.to_thread(self._renewed)
         except Exception as error:  # noqa: BLE001 - the database is away, so nobody else can take the account either
             log.warning("lease.not_renewed", error=type(error).__name__)
         else:
-            if mine is None:  # paused by a person, or taken over because we were thought dead
+            if not mine:
                 self._stop = True
             self._leased_at = at
 
@@ -274,8 +309,19 @@ class Drain:
         if quiet is not None:
             self._pace.hold(time.monotonic() + quiet)
             self._stop = True
+            if not self._shard.whole and self._telling is None:  # leaving tells, too; but calls may be in the air long
+                self._telling = asyncio.create_task(self._tell_others(quiet))
         if not self._patience.recovering:
             self._well.set()
+
+    async def _tell_others(self, quiet: float) -> None:
+        until, streak = self._desk.now() + timedelta(seconds=quiet), self._patience.streak
+
+        def write() -> None:
+            with self._desk.database.writing() as session:
+                quieten(session, self._account_id, until, streak)
+
+        await until_written(write, "a provider's wish for quiet")
 
     def _leave(self, account: Account) -> None:
         with self._desk.database.writing() as session:
@@ -286,4 +332,9 @@ class Drain:
             ahead = self._pace.free_at - time.monotonic()
             free_at = now + timedelta(seconds=ahead) if ahead > -MEMORY_SECONDS else None
             troubled = condition(troubled=self._patience.troubled, now=now)
-            leave_account(session, account.id, self._desk.owner, free_at, self._patience.streak, troubled)
+            owner, streak = self._desk.owner, self._patience.streak
+            if self._shard.whole:
+                leave_account(session, account.id, owner, free_at, streak, troubled)
+            else:
+                held = self._patience.held
+                leave_shard(session, account, self._shard, owner, free_at, held=held, streak=streak, troubled=troubled)

@@ -29,6 +29,11 @@ class Patience:
         return None if self._answered is None else self._held or not self._answered
 
     @property
+    def held(self) -> bool:
+        """Must the account be quiet since an answer in this slice?"""
+        return self._held
+
+    @property
     def recovering(self) -> bool:
         """The account comes back from a pause, and nothing has been answered yet: one call at a time."""
         return self.streak > 0

@@ -6,16 +6,18 @@ Run by the clock each second. Everything here is safe to run twice and on severa
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from crisis.db import rows_changed
-from crisis.models import Account, Broadcast, Delivery, Tally
-from crisis.sending.claim import ACCOUNT_LEASE, CLOCK_DOUBT, DELIVERY_LEASE, UNFINISHED, due, ran_out
+from crisis.models import Account, Broadcast, Delivery, ShardRow, Tally
+from crisis.sending.claim import DELIVERY_LEASE, UNFINISHED, due
+from crisis.sending.lease import ACCOUNT_LEASE, CLOCK_DOUBT, must_be_quiet, ran_out
 from crisis.sending.record import attempt_lost, keep_attempts
+from crisis.sending.shards import Shard, in_shard
 from crisis.sending.tally import Moves
 from crisis.states import OPEN, BroadcastState, DeliveryState, Mode
 
@@ -123,10 +125,38 @@ def idle_with_work(
                 Account.paused_reason.is_(None),
                 or_(Account.free_at.is_(None), Account.free_at <= now, disbelieved),
                 or_(Account.lease_until.is_(None), ran_out(Account.lease_until, ACCOUNT_LEASE, now)),  # type: ignore[arg-type]
+                ~_shard_held(now),
                 or_(queued, uncertain),
             )
         )
     )
+
+
+def _shard_held(now: datetime) -> ColumnElement[bool]:
+    """Does somebody work for a shard of this account?"""
+    return exists().where(ShardRow.account_id == Account.id, ShardRow.lease_until >= now)
+
+
+def idle_shards(session: Session, split: Mapping[uuid.UUID, int], now: datetime) -> list[tuple[uuid.UUID, Shard]]:
+    """Of the accounts in `split` (into how many shards each) those shards that have something due and nobody drains."""
+    accounts = session.scalars(
+        select(Account).where(Account.id.in_(split), Account.active, Account.paused_reason.is_(None))
+    ).all()
+    rows = session.scalars(select(ShardRow).where(ShardRow.account_id.in_(split), ShardRow.lease_until >= now)).all()
+    held = {(row.account_id, row.number) for row in rows}
+    waiting = literal_column("delivery.state") == literal_column("'queued'")
+    doubted = and_(literal_column("delivery.state") == literal_column("'uncertain'"), UNFINISHED)
+    found = []
+    for account in accounts:
+        if must_be_quiet(account, now):
+            continue
+        here, of = and_(Delivery.through_id == account.id, due(now)), split[account.id]
+        look = bool(session.scalar(select(exists().where(here, doubted))))  # any shard may look
+        for number in range(of):
+            mine = exists().where(here, waiting, in_shard(Delivery.address, number, of))  # type: ignore[arg-type]
+            if (account.id, number) not in held and (look or session.scalar(select(mine))):
+                found.append((account.id, Shard(number, of)))
+    return found
 
 
 def next_moment(session: Session, mode: Mode, now: datetime) -> datetime | None:

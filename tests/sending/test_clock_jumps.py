@@ -10,7 +10,8 @@ import pytest
 from crisis.channels.base import Busy, Unreachable
 from crisis.db import Database
 from crisis.sending import sweep
-from crisis.sending.claim import claim, take_account
+from crisis.sending.claim import claim
+from crisis.sending.lease import take_account
 from crisis.states import DeliveryState, Mode
 from tests.sending.world import Finder, Provider, World, world
 

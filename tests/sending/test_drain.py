@@ -14,8 +14,9 @@ from crisis.channels.base import Accepted, Busy, Misconfigured, Rejected, Uncert
 from crisis.db import Database
 from crisis.models import Attempt, Broadcast, Delivery, OptOut
 from crisis.sending import outcomes, sweep
-from crisis.sending.claim import claim, take_account
+from crisis.sending.claim import claim
 from crisis.sending.drain import Desk, Drain
+from crisis.sending.lease import take_account
 from crisis.states import BroadcastState, DeliveryState, Outcome
 from tests.sending.world import PRIVATE, PUBLIC, Finder, Provider, World, world
 

@@ -19,9 +19,10 @@ from crisis.db import Database
 from crisis.models import Account, Attempt, Broadcast, Delivery
 from crisis.sending import drain as drain_module
 from crisis.sending import notebook, resolve, sweep
-from crisis.sending.claim import LONGEST_CALL, claim, take_account
+from crisis.sending.claim import LONGEST_CALL, claim
 from crisis.sending.desk import Desk, until_written
 from crisis.sending.drain import Drain
+from crisis.sending.lease import take_account
 from crisis.sending.outcomes import after_send
 from crisis.sending.record import Ended, give_back, record
 from crisis.states import BroadcastState, DeliveryState, NotAllowed, Role

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from crisis.sending.claim import ACCOUNT_LEASE
+from crisis.sending.lease import ACCOUNT_LEASE
 from crisis.states import Mode
 from tests.stories.proof import outcomes, prove, with_lines
 from tests.stories.town import ROOT, Town, eventually, town
@@ -60,7 +60,7 @@ def test_killed_between_the_claim_and_the_call(tmp_path: Path, database_url: str
         broadcast = release_texts(here)
         dies_after_claiming = (
             "import os, signal, pathlib\n"
-            "from crisis import runtime\nfrom crisis.models import Account, utcnow\nfrom crisis.sending.claim import *\n"
+            "from crisis import runtime\nfrom crisis.models import Account, utcnow\nfrom crisis.sending.claim import *\nfrom crisis.sending.lease import *\n"
             "parts = runtime.build(runtime.load(pathlib.Path(os.environ['CRISIS_SETTINGS'])))\n"
             "with parts.database.writing() as session:\n"
             "    key = session.query(Account.id).where(Account.key == 'sms-ous').scalar()\n"

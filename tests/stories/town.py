@@ -41,6 +41,7 @@ from crisis.models import (
     InboundRow,
     Incident,
     Person,
+    ShardRow,
     Tally,
     Unit,
     User,
@@ -93,6 +94,7 @@ class Town:
             "sender-live": ["-m", "workers.sender", "--mode", "live"],
             "sender-drill": ["-m", "workers.sender", "--mode", "drill"],
             "sender-live-2": ["-m", "workers.sender", "--mode", "live"],
+            "sender-live-3": ["-m", "workers.sender", "--mode", "live"],
             "clock": ["-m", "workers.clock"],
             "listener": ["-m", "workers.listener"],
             "console": [
@@ -304,6 +306,7 @@ class Town:
         with self.runtime.database.writing() as session:
             session.execute(update(Delivery).where(Delivery.state == DeliveryState.SENDING).values(lease_until=past))
             session.execute(update(Account).where(Account.lease_owner.is_not(None)).values(lease_until=past))
+            session.execute(update(ShardRow).where(ShardRow.lease_owner.is_not(None)).values(lease_until=past))
 
 
 def _answers(port: int) -> bool:
