@@ -26,6 +26,7 @@ from crisis.console import (
     public_media,
     release,
     signin,
+    triage,
     unsubscribe,
     users,
 )
@@ -41,6 +42,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     release.pages,
     approvals.pages,
     board.pages,
+    triage.pages,
     hooks.pages,
     unsubscribe.pages,
     people.pages,

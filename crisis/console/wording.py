@@ -60,6 +60,10 @@ KEPT: tuple[str, ...] = (
     N_("defect in the %(channel)s adapter: %(kind)s"),
     # inbound
     N_("closed together"),
+    N_("nothing to do"),
+    N_("known already"),
+    N_("settled elsewhere"),
+    N_("spam or abuse"),
     N_("the word was obeyed"),
     N_("taken away before it was read"),
     # what calls end in

@@ -16,6 +16,7 @@ _HERE = text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL")
 _ACCOUNTS, _OF_IT = "SELECT account", " FROM account WHERE account.id = inbound.account_id"
 _KEPT = text("erased_at IS NULL")
 _RAW = text("understood_at IS NULL")
+_CLAIMED = text("state = 'claimed'")
 _SNOOZED = text("state = 'snoozed'")
 _LEADS = text("folded_into_id IS NULL AND fold IS NOT NULL")
 _UNLINKED = text("delivery_id IS NULL AND in_reply_to IS NOT NULL")
@@ -52,6 +53,7 @@ class InboundRow(Base):
         Index(
             "ix_inbound_snoozed", "unit_id", "mode", "snoozed_until", sqlite_where=_SNOOZED, postgresql_where=_SNOOZED
         ),
+        Index("ix_inbound_claimed", "claimed_by", sqlite_where=_CLAIMED, postgresql_where=_CLAIMED),
         Index("ix_inbound_unlinked", "received_at", sqlite_where=_UNLINKED, postgresql_where=_UNLINKED),
         Index("ix_inbound_fold", "unit_id", "mode", "fold", sqlite_where=_LEADS, postgresql_where=_LEADS),
         Index("ix_inbound_author", "account_id", "author"),

@@ -27,6 +27,12 @@ LEAST_URGENT = 20  # below it, idle lanes may be closed together
 IDLE = (Lane.THANKS, Lane.NOISE)
 OPEN = (InboundState.WAITING, InboundState.CLAIMED)
 STANDING = (*OPEN, InboundState.SNOOZED)
+REASONS = (
+    Sentence("nothing to do"),
+    Sentence("known already"),
+    Sentence("settled elsewhere"),
+    Sentence("spam or abuse"),
+)
 TOGETHER = Sentence("closed together")
 
 
@@ -59,6 +65,25 @@ def renew(session: Session, actor: Actor, inbound_id: uuid.UUID, now: datetime) 
     """Keep it while its page is open. False: the claim grew old and somebody else took it, or it is settled."""
     mine = and_(InboundRow.state == InboundState.CLAIMED, InboundRow.claimed_by == actor.user_id)
     return _take(session, actor, inbound_id, now, mine)
+
+
+def renew_all(session: Session, actor: Actor, unit_id: uuid.UUID, mode: Mode, now: datetime) -> int:
+    """Keep everything this person is on; nothing is written while each lease is still fresh."""
+    return rows_changed(
+        session,
+        update(InboundRow)
+        .where(
+            InboundRow.unit_id == unit_id,
+            InboundRow.mode == mode,
+            InboundRow.state == InboundState.CLAIMED,
+            InboundRow.folded_into_id.is_(None),
+            InboundRow.claimed_by == actor.user_id,
+            InboundRow.claimed_until > now,
+            InboundRow.claimed_until < now + LEASE - timedelta(minutes=1),
+        )
+        .values(claimed_until=now + LEASE)
+        .execution_options(synchronize_session=False),
+    )
 
 
 def give_back(session: Session, actor: Actor, inbound_id: uuid.UUID) -> None:

@@ -712,10 +712,10 @@ def upgrade() -> None:
             batch_op.f("uq_delivery_broadcast_id_account_id_address_language_round"),
             ["broadcast_id", "account_id", "address", "language", "round"],
         )
-        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
         batch_op.create_foreign_key(
             batch_op.f("fk_delivery_through_id_mode"), "account", ["through_id", "mode"], ["id", "mode"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
 
     with op.batch_alter_table("destination", schema=None) as batch_op:
         batch_op.add_column(sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
@@ -808,6 +808,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_inbound_at", ["unit_id", "mode", "at"], unique=False)
         batch_op.create_index("ix_inbound_author", ["account_id", "author"], unique=False)
         batch_op.create_index(
+            "ix_inbound_claimed",
+            ["claimed_by"],
+            unique=False,
+            sqlite_where=sa.text("state = 'claimed'"),
+            postgresql_where=sa.text("state = 'claimed'"),
+        )
+        batch_op.create_index(
             "ix_inbound_clock",
             ["unit_id", "mode", "lane", "at"],
             unique=False,
@@ -866,14 +873,14 @@ def upgrade() -> None:
             sqlite_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
             postgresql_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
         )
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
 

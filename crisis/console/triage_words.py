@@ -1,0 +1,22 @@
+"""The lanes as people read them."""
+
+from __future__ import annotations
+
+from flask_babel import gettext
+
+from crisis.states import Lane
+
+
+def lane_words() -> dict[str, str]:
+    """In the order of the tabs."""
+    return {
+        Lane.DANGER: gettext("Danger to life"),
+        Lane.NEXT_OF_KIN: gettext("Next of kin"),
+        Lane.PRESS: gettext("Press"),
+        Lane.RUMOUR: gettext("Rumours"),
+        Lane.QUESTION: gettext("Questions"),
+        Lane.OFFER: gettext("Offers of help"),
+        Lane.COMPLAINT: gettext("Complaints"),
+        Lane.THANKS: gettext("Thanks"),
+        Lane.NOISE: gettext("Noise"),
+    }
