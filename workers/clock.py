@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.broadcasts import notice, planned_release
-from crisis.models import Account, utcnow
-from crisis.oncall import escalation
+from crisis.models import Account, Unit, utcnow
+from crisis.oncall import escalation, rota_watch, wordings
 from crisis.runtime import Runtime
 from crisis.sending import fallback, pulse, sweep
 from crisis.states import Mode, Role
@@ -67,6 +67,24 @@ def tidy(runtime: Runtime) -> None:
     with runtime.database.writing() as session:
         if count := privacy.erase_old(session, runtime.settings, utcnow()):
             log.info("inbound.erased", count=count)
+    with runtime.database.writing() as session:
+        tell_of_rotas(session, runtime)
+
+
+def tell_of_rotas(session: Session, runtime: Runtime) -> None:
+    """Administrators and officers get to know of trouble ahead in a rota: once fourteen days and once a day before."""
+    now = utcnow()
+    units = list(session.scalars(select(Unit.id)))
+    for one in rota_watch.untold(session, rota_watch.troubles(session, units, now), now):
+        people = {
+            user.id: user
+            for role in (Role.ADMINISTRATOR, Role.OFFICER)
+            for user in notice.users_with(session, one.unit_id, role, but=None)
+        }
+        told = wordings.rota_trouble(one, runtime.settings)
+        notice.send(
+            session, told, list(people.values()), unit_id=one.unit_id, mode=Mode.LIVE, incident_id=None, now=now
+        )
 
 
 def let_planned_go(runtime: Runtime) -> None:

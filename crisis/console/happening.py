@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from crisis.actor import Actor
 from crisis.broadcasts import planned_calendar
 from crisis.models import Alert, Broadcast, InboundRow, Incident, Tally, Unit, User
-from crisis.oncall import roster
+from crisis.oncall import roster, rota_watch
 from crisis.states import AlertState, BroadcastState, DeliveryState, Mode, Purpose, Role
 
 MOST_ALERTS = 20
@@ -56,6 +56,7 @@ class Happening:
     alerts: Sequence[Alert] = ()
     duties: Sequence[roster.Duty] = ()
     held_back: int = 0  # planned posts somebody must decide on
+    troubles: Sequence[rota_watch.Trouble] = ()
 
 
 def look(session: Session, actor: Actor, now: datetime) -> Happening:
@@ -69,7 +70,8 @@ def look(session: Session, actor: Actor, now: datetime) -> Happening:
         .limit(MOST_ALERTS)
     ).all()
     duties = roster.duties(session, actor.units(), now)
-    return Happening(_incidents(session, actor), _approvals(session, actor), mine, last, alerts, duties, held)
+    troubles = rota_watch.troubles(session, actor.units(), now)
+    return Happening(_incidents(session, actor), _approvals(session, actor), mine, last, alerts, duties, held, troubles)
 
 
 def _incidents(session: Session, actor: Actor) -> list[OpenIncident]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.lists import Pager, asked_page
+from crisis.console.rotas import local_moment
 from crisis.console.wording import refusal, told
-from crisis.models import Group, Person
+from crisis.models import Absence, Group, Person, utcnow
 from crisis.oncall import groups as unit_groups
-from crisis.oncall import people
+from crisis.oncall import people, rota_plan
 from crisis.oncall.people import Details, NotFilledIn
 from crisis.states import NotAllowed, Role
 
@@ -79,6 +81,21 @@ def remove(person_id: uuid.UUID) -> ResponseReturnValue:
         people.remove(session, actor(), person)
     flash(gettext("%(name)s is removed.", name=name), "good")
     return redirect(url_for("people.index"))
+
+
+@pages.post("/<uuid:person_id>/absent")
+@may(Role.ADMINISTRATOR, Role.OFFICER)
+def absent(person_id: uuid.UUID) -> ResponseReturnValue:
+    form, zone = request.form, unit().settings.tz
+    try:
+        with runtime().database.writing() as session:
+            person = _person(session, person_id)
+            starts, ends = local_moment(form.get("starts", ""), zone), local_moment(form.get("ends", ""), zone)
+            rota_plan.be_absent(session, actor(), person, starts, ends, form.get("reason", ""))
+        flash(gettext("The absence is noted."), "good")
+    except NotAllowed as error:
+        flash(refusal(error), "bad")
+    return redirect(url_for("people.show", person_id=person_id))
 
 
 @pages.get("/groups")
@@ -152,7 +169,16 @@ def _form(
         wrong={field: told(say) for field, say in (wrong or {}).items()},
         groups=unit_groups.groups_of(session, unit().id),
         editable=Role.ADMINISTRATOR in unit().roles,
+        away=_away(session, person),
     )
+
+
+def _away(session: Session, person: Person | None) -> Sequence[Absence]:
+    """The person's absences that are not over."""
+    if person is None:
+        return ()
+    wanted = select(Absence).where(Absence.person_id == person.id, Absence.ends > utcnow())
+    return session.scalars(wanted.order_by(Absence.starts)).all()
 
 
 def _typed(details: Details) -> dict[str, Any]:

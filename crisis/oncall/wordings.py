@@ -7,6 +7,7 @@ from __future__ import annotations
 from crisis.broadcasts.notice import Notice
 from crisis.models import Alert
 from crisis.oncall.asking import Wording
+from crisis.oncall.rota_watch import Trouble
 from crisis.settings import Language, Settings
 
 SHORT_TITLE = 100  # of an alert's title in a text or on the phone
@@ -69,4 +70,33 @@ def nobody_took(alert: Alert, settings: Settings) -> Notice:
             "nn": f"Ingen har teke: {title}",
             "en": f"Nobody has taken: {title}",
         },
+    )
+
+
+def rota_trouble(one: Trouble, settings: Settings) -> Notice:
+    """Nobody, or nobody who can come, is on call."""
+    url = f"{settings.console.public_url}/rotas/{one.rota_id}"
+    day = one.starts.strftime("%d.%m.%Y %H:%M UTC")
+    what: dict[str, dict[Language, str]] = {
+        "hole": {"nb": "Ingen har vakt", "nn": "Ingen har vakt", "en": "Nobody is on call"},
+        "absent": {
+            "nb": f"{one.who} har vakt, men er borte",
+            "nn": f"{one.who} har vakt, men er borte",
+            "en": f"{one.who} is on call and absent",
+        },
+        "unreachable": {
+            "nb": f"{one.who} har vakt, men kan ikke nås",
+            "nn": f"{one.who} har vakt, men kan ikkje nåast",
+            "en": f"{one.who} is on call and can't be reached",
+        },
+    }
+    said = what[one.kind]
+    return Notice(
+        "rota_trouble",
+        {
+            "nb": f"{one.rota}: {said['nb']} fra {day}. Se {url}",
+            "nn": f"{one.rota}: {said['nn']} frå {day}. Sjå {url}",
+            "en": f"{one.rota}: {said['en']} from {day}. See {url}",
+        },
+        {"nb": f"{one.rota}: {said['nb']}", "nn": f"{one.rota}: {said['nn']}", "en": f"{one.rota}: {said['en']}"},
     )
