@@ -100,6 +100,8 @@ def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any,
         "/playbooks/mass-casualty/initial/sign-off",
         "/record/",
         "/record/chain",
+        "/triage",
+        "/triage?mode=drill&state=closed",
     ):
         look(path)
     assert problems == []
