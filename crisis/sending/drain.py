@@ -49,6 +49,8 @@ AWAY_SECONDS = 0.2  # a wait for the pace longer than this ends the slice: the a
 MEMORY_SECONDS = 600.0  # an account that was quiet for so long has its whole burst again
 RENEW_SECONDS = 4.0  # several times within the account's lease
 LISTEN_SECONDS = 0.5  # a shard asks so often whether another one was told to be quiet
+SLOW_RATE = 100.0  # messages a second; up to here a claim for every few of them costs next to nothing
+AHEAD_SECONDS = 0.25  # what a faster account claims beforehand
 LOOK_FIRST_SECONDS = 1.0  # what a quick look finds is what a follow-up hangs under; a slow look holds up nobody
 
 
@@ -77,6 +79,7 @@ class Drain:
         self._repeat_after, self._shard = repeat_after, shard
         self._pace, self._patience = Pace(pace / shard.of, usual_burst(pace / shard.of)), Patience()
         self._width = math.ceil(channel.facts.concurrency / shard.of)
+        self._slow = self._pace.rate <= SLOW_RATE
         self._renew_after = RENEW_SECONDS if shard.whole else LISTEN_SECONDS
         self.refused = False  # the account was somebody else's, or paused
         self._ready: asyncio.PriorityQueue[_Ready] = asyncio.PriorityQueue()
@@ -160,9 +163,11 @@ class Drain:
 
     async def _claim_on(self) -> None:
         while self._going():
-            # Little is held in memory, a second of what the pace allows: something urgent may come at any time.
-            room, held = min(BATCH, self._pace.room(time.monotonic())), self._ready.qsize()
-            if held * 2 <= room:
+            now = time.monotonic()
+            if self._slow and self._pace.wait(now) > AWAY_SECONDS:
+                return  # the account's row remembers
+            room, held = self._room(now), self._ready.qsize()
+            if room > 0 and held * 2 <= room:
                 wall = self._desk.now()
                 batch = await asyncio.to_thread(self._claim, room - held)
                 at = time.monotonic()
@@ -172,6 +177,17 @@ class Drain:
                     return
             self._tend()
             await asyncio.sleep(0.005)
+
+    def _room(self, now: float) -> int:
+        """How many may be claimed and not said yet.
+
+        Little: something urgent may come at any time, and should this process die, nobody knows of them whether they
+        have left. An account that is not in a hurry claims only what is said at once.
+        """
+        if not self._slow:
+            return min(BATCH, self._pace.room(now, AHEAD_SECONDS))
+        listening = (self._width if self._well.is_set() else 1) - len(self._air)
+        return 0 if self._pace.wait(now) > 0 else min(listening, self._pace.room(now, 0.0))
 
     def _begin(self) -> tuple[Account, datetime | None] | None:
         with self._desk.database.writing() as session:

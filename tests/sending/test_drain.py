@@ -362,3 +362,20 @@ def test_the_pace_is_kept_from_one_slice_to_the_next(here: World) -> None:
     assert here.drain(provider, pace=0.5, seconds=1) == 0
     here.clock.forward(seconds=2.1)
     assert here.drain(provider, pace=0.5, seconds=1) == 1
+
+
+def test_a_slow_account_claims_only_what_it_says_at_once(here: World) -> None:
+    """Should the process die, nobody knows of what was claimed whether it has left: so nothing lies about claimed."""
+    here.release([f"+4740{number:06}" for number in range(120)])
+    claimed_only: list[int] = []
+
+    def count(_out: object) -> None:
+        with here.database.reading() as session:
+            sending = set(session.scalars(select(Delivery.address).where(Delivery.state == DeliveryState.SENDING)))
+        claimed_only.append(len(sending - set(provider.heard())))
+
+    provider = Provider(facts=replace(PRIVATE, concurrency=4), during=count)
+    here.drain(provider, pace=60.0, seconds=10)
+    assert set(provider.heard().values()) == {1}
+    assert len(provider.said) > 60
+    assert max(claimed_only) <= 3  # the other speakers' turns; a second's worth would be 60
