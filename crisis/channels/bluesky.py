@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -159,7 +160,7 @@ class Bluesky:
             self._repo.put_record, {"repo": self._session.did, "collection": POST, "rkey": key, "record": record}
         )
         with as_promised():
-            return self._accepted(str(made.uri))
+            return replace(self._accepted(str(made.uri)), wait=self._session.wait)
 
     def _record(self, out: Outgoing) -> dict[str, Any]:
         images, film = [], None

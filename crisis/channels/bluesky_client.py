@@ -63,6 +63,7 @@ class Session:
             def __init__(self) -> None:
                 super().__init__()
                 self.session = requests.Session()
+                self.wait: float | None = None
 
             def get(self, url: str, **given: Any) -> Response:
                 return self._ask("GET", url, given)
@@ -87,6 +88,7 @@ class Session:
                 except requests.RequestException as error:
                     raise transport(error) from None  # the chain would carry the request, and with it the token
                 said = answer(got.status_code, got.headers, got.text)
+                self.wait = said.wait
                 if got.text not in ("", "{}") or said.status >= 300:  # a procedure may have nothing to say
                     accepted_body(said, refusal)
                 return Response(success=True, status_code=said.status, content=said.body, headers=dict(got.headers))
@@ -95,6 +97,11 @@ class Session:
         self.api: Any = ClientRaw(base_url, request=self._line)  # it asks no more than these two of httpx
         self._handle, self._password, self._notes = handle, password, notes
         self._tokens: dict[str, str] = {}
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds until the server takes more, when its last answer used up what it allows."""
+        return self._line.wait
 
     @property
     def did(self) -> str:

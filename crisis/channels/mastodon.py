@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -185,7 +186,7 @@ class Mastodon:
             language=out.language,
             idempotency_key=out.delivery_id,
         )
-        return _accepted(made)
+        return replace(_accepted(made), wait=self._client.session.wait)
 
     def _uploaded(self, out: Outgoing, number: int, one: Attachment) -> str:
         """The instance's id of an attachment, uploaded once and noted. Raises `Busy` while it is being prepared there.

@@ -36,7 +36,12 @@ def client(base_url: str, token: str, connect: float, read: float) -> Any:
 
 
 class _Session(requests.Session):
-    """Turns every answer but a success into a `SendError`. The library wraps what is raised here; `ask` unwraps it."""
+    """Turns every answer but a success into a `SendError`. The library wraps what is raised here; `ask` unwraps it.
+
+    `wait` is what the last answer said: seconds until the instance takes more, when that answer used up what it allows.
+    """
+
+    wait: float | None = None
 
     def send(self, request: requests.PreparedRequest, **given: Any) -> requests.Response:
         given["allow_redirects"] = False
@@ -45,6 +50,7 @@ class _Session(requests.Session):
         except requests.RequestException as error:
             raise transport(error) from None  # the chain would carry the request, and with it the token
         said = answer(response.status_code, response.headers, response.text)
+        self.wait = said.wait
         if refused := failure(said, refusal):
             raise refused
         return response

@@ -88,6 +88,17 @@ async def test_accepts(open_at: contract.Open) -> None:
     await contract.accepted(open_at, OUT, MADE, POSTED)
 
 
+@pytest.mark.parametrize(("remaining", "waits"), [("0", True), ("1", False)])
+async def test_the_last_post_of_a_window_says_when_the_next_may_follow(
+    open_at: contract.Open, remaining: str, *, waits: bool
+) -> None:
+    reset = datetime.fromtimestamp(contract.now().timestamp() + 600, UTC).isoformat()
+    headers = {"x-ratelimit-remaining": remaining, "x-ratelimit-reset": reset}
+    async with serving(Reply(MADE.status, MADE.body, headers)) as stub:
+        accepted = await open_at(stub.url).send(OUT)
+        assert (accepted.wait == pytest.approx(600, abs=5)) if waits else accepted.wait is None
+
+
 async def test_offers_what_it_says(open_at: contract.Open) -> None:
     channel = open_at("http://127.0.0.1:1")
     for ability in (LooksUp, Edits, Deletes, Checks, Shows, Polls):
