@@ -21,7 +21,7 @@ from crisis.models.oncall import (
     SeenCall,
 )
 from crisis.models.people import Destination, DestinationCode, Group, OptOut, Person, membership
-from crisis.models.planned import Feed, FeedEntry, PlannedPost
+from crisis.models.planned import PlannedPost
 from crisis.models.playbook import SignOff
 from crisis.models.record import AuditHead, AuditRow, Heartbeat
 from crisis.models.triage import (
@@ -58,8 +58,6 @@ __all__ = [
     "DestinationCode",
     "Escalation",
     "EscalationStep",
-    "Feed",
-    "FeedEntry",
     "FrozenMedia",
     "Grant",
     "Group",

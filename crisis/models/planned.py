@@ -1,4 +1,4 @@
-"""Posts planned for calm times, and what the organisation's own feeds suggest.
+"""Posts planned for calm times.
 
 A planned post is a wish with a time. What leaves is a broadcast of purpose `planned`, frozen when the post was handed in
 for approval; a post that was held back half-way gets another broadcast for the rest.
@@ -10,45 +10,13 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crisis.models.base import Base, new_id, utcnow, words
 from crisis.models.incident import Incident
 from crisis.models.unit import Unit, User
 from crisis.states import PlannedState
-
-
-class Feed(Base):
-    """How far a unit's feed has been read, and what its server said last."""
-
-    __tablename__ = "feed"
-    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"), primary_key=True)
-    url: Mapped[str] = mapped_column(String(500), primary_key=True)
-    etag: Mapped[str] = mapped_column(String(300), default="")
-    modified: Mapped[str] = mapped_column(String(100), default="")  # Last-Modified, as the server wrote it
-    asked_at: Mapped[datetime | None]
-    read_at: Mapped[datetime | None]  # when it last answered something we could read
-    trouble: Mapped[str] = mapped_column(String(500), default="")
-
-
-class FeedEntry(Base):
-    """One article of a feed, kept once. Text only: no markup of the feed's is stored."""
-
-    __tablename__ = "feed_entry"
-    __table_args__ = (UniqueConstraint("unit_id", "key"), Index("ix_feed_entry_unit", "unit_id", "published_at"))
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
-    unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"))
-    feed: Mapped[str] = mapped_column(String(500))
-    key: Mapped[str] = mapped_column(String(64))  # SHA-256 of the feed's address and the entry's own id
-    title: Mapped[str] = mapped_column(String(300))
-    summary: Mapped[str] = mapped_column(Text)
-    link: Mapped[str] = mapped_column(String(500))
-    picture: Mapped[str] = mapped_column(String(500), default="")  # its address; never fetched
-    published_at: Mapped[datetime]
-    found_at: Mapped[datetime] = mapped_column(default=utcnow)
-    dismissed_at: Mapped[datetime | None]
-    dismissed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
 
 
 class PlannedPost(Base):
@@ -75,7 +43,6 @@ class PlannedPost(Base):
     pause_reason: Mapped[str] = mapped_column(String(500), default="")
     paused_at: Mapped[datetime | None]
     paused_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("incident.id"))  # None: no incident, its time passed
-    entry_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("feed_entry.id"))
     created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     changed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))  # who wrote what it says now
@@ -84,4 +51,3 @@ class PlannedPost(Base):
     unit: Mapped[Unit] = relationship()
     author: Mapped[User | None] = relationship(foreign_keys=[changed_by])
     incident: Mapped[Incident | None] = relationship()
-    entry: Mapped[FeedEntry | None] = relationship()

@@ -47,18 +47,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("unit_id", "key", name=op.f("uq_escalation_unit_id_key")),
     )
     op.create_table(
-        "feed",
-        sa.Column("unit_id", sa.Uuid(), nullable=False),
-        sa.Column("url", sa.String(length=500), nullable=False),
-        sa.Column("etag", sa.String(length=300), nullable=False),
-        sa.Column("modified", sa.String(length=100), nullable=False),
-        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("trouble", sa.String(length=500), nullable=False),
-        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_feed_unit_id")),
-        sa.PrimaryKeyConstraint("unit_id", "url", name=op.f("pk_feed")),
-    )
-    op.create_table(
         "inbound_count",
         sa.Column("unit_id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -228,28 +216,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("destination_id", name=op.f("pk_destination_code")),
     )
     op.create_table(
-        "feed_entry",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("unit_id", sa.Uuid(), nullable=False),
-        sa.Column("feed", sa.String(length=500), nullable=False),
-        sa.Column("key", sa.String(length=64), nullable=False),
-        sa.Column("title", sa.String(length=300), nullable=False),
-        sa.Column("summary", sa.Text(), nullable=False),
-        sa.Column("link", sa.String(length=500), nullable=False),
-        sa.Column("picture", sa.String(length=500), nullable=False),
-        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("dismissed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("dismissed_by", sa.Uuid(), nullable=True),
-        sa.ForeignKeyConstraint(["dismissed_by"], ["user.id"], name=op.f("fk_feed_entry_dismissed_by")),
-        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_feed_entry_unit_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_entry")),
-        sa.UniqueConstraint("unit_id", "key", name=op.f("uq_feed_entry_unit_id_key")),
-    )
-    with op.batch_alter_table("feed_entry", schema=None) as batch_op:
-        batch_op.create_index("ix_feed_entry_unit", ["unit_id", "published_at"], unique=False)
-
-    op.create_table(
         "media_item",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("unit_id", sa.Uuid(), nullable=False),
@@ -350,7 +316,6 @@ def upgrade() -> None:
         sa.Column("pause_reason", sa.String(length=500), nullable=False),
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("paused_by", sa.Uuid(), nullable=True),
-        sa.Column("entry_id", sa.Uuid(), nullable=True),
         sa.Column("created_by", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_by", sa.Uuid(), nullable=True),
@@ -361,7 +326,6 @@ def upgrade() -> None:
         sa.CheckConstraint("state != 'paused' OR pause_reason != ''", name=op.f("ck_planned_post_paused_has_reason")),
         sa.ForeignKeyConstraint(["changed_by"], ["user.id"], name=op.f("fk_planned_post_changed_by")),
         sa.ForeignKeyConstraint(["created_by"], ["user.id"], name=op.f("fk_planned_post_created_by")),
-        sa.ForeignKeyConstraint(["entry_id"], ["feed_entry.id"], name=op.f("fk_planned_post_entry_id")),
         sa.ForeignKeyConstraint(["paused_by"], ["incident.id"], name=op.f("fk_planned_post_paused_by")),
         sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_planned_post_unit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_planned_post")),
@@ -712,10 +676,10 @@ def upgrade() -> None:
             batch_op.f("uq_delivery_broadcast_id_account_id_address_language_round"),
             ["broadcast_id", "account_id", "address", "language", "round"],
         )
+        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
         batch_op.create_foreign_key(
             batch_op.f("fk_delivery_through_id_mode"), "account", ["through_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
 
     with op.batch_alter_table("destination", schema=None) as batch_op:
         batch_op.add_column(sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
@@ -873,16 +837,16 @@ def upgrade() -> None:
             sqlite_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
             postgresql_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))
