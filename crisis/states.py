@@ -140,11 +140,56 @@ DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.SUPPRESSED: frozenset(),
 }
 
+
+class Manner(StrEnum):
+    """How a delivery goes with the one it follows."""
+
+    UNDER = "under"  # hangs under it where the network has threads; else it stands by itself
+    IN_PLACE = "in_place"  # changes the words of the post it follows; nothing new is posted
+    APART = "apart"  # never under it, because that post is taken down once this one stands
+
+
+class RemovalState(StrEnum):
+    QUEUED = "queued"  # taken down when what must stand before it stands
+    DELETING = "deleting"  # claimed by a sender until its lease runs out
+    GONE = "gone"  # the network took it down, or it was gone already
+    FAILED = "failed"  # never, with the provider's words
+    UNCERTAIN = "uncertain"  # it may be gone; taking it down again is harmless, so that is what happens
+    CANCELLED = "cancelled"  # there was nothing to take down
+
+
+REMOVAL_MOVES: Mapping[RemovalState, frozenset[RemovalState]] = {
+    RemovalState.QUEUED: frozenset({RemovalState.DELETING, RemovalState.CANCELLED}),
+    RemovalState.DELETING: frozenset(
+        {RemovalState.QUEUED, RemovalState.GONE, RemovalState.FAILED, RemovalState.UNCERTAIN}
+    ),
+    RemovalState.UNCERTAIN: frozenset({RemovalState.DELETING, RemovalState.CANCELLED}),
+    # Left only when a person asks again.
+    RemovalState.FAILED: frozenset({RemovalState.QUEUED}),
+    RemovalState.CANCELLED: frozenset({RemovalState.QUEUED}),
+    RemovalState.GONE: frozenset(),
+}
+
+
 OPEN = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNCERTAIN})
 """Something is still to happen with us."""
 
 REACHED = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNCERTAIN, DeliveryState.SENDING})
 """The receiver got it or may have got it: a follow-up goes to these."""
+
+
+class Standing(StrEnum):
+    """How a post on a public account stands against what was approved."""
+
+    PRESENT = "present"  # shown, word for word
+    MISSING = "missing"  # we posted it and did not take it down, and it is not shown
+    CHANGED = "changed"  # shown with other words: somebody edited it by hand
+    STRANGER = "stranger"  # posted from our account, and not by us
+    STILL_THERE = "still_there"  # taken down, and shown all the same
+
+
+STANDS = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED})
+"""The provider has it: a post that can be changed or taken down, and words that others may give way to."""
 
 
 class Outcome(StrEnum):

@@ -18,7 +18,7 @@ from crisis.broadcasts import notice, planned_release
 from crisis.models import Account, Unit, utcnow
 from crisis.oncall import escalation, rota_watch, wordings
 from crisis.runtime import Runtime
-from crisis.sending import fallback, pulse, sweep
+from crisis.sending import fallback, pulse, removals, sweep
 from crisis.states import Mode, Role
 from crisis.triage import privacy
 from workers import last_resort
@@ -36,7 +36,7 @@ def tick(runtime: Runtime, process: str) -> None:
     """One round. Each step commits by itself, so trouble in one does not undo another."""
     with runtime.database.writing() as session:
         pulse.beat(session, process, "clock", utcnow())
-    for sweeping in (sweep.lost_claims, sweep.too_old, sweep.left_behind, sweep.finished):
+    for sweeping in (sweep.lost_claims, sweep.too_old, sweep.left_behind, removals.pointless, sweep.finished):
         with runtime.database.writing() as session:
             if count := sweeping(session, utcnow()):
                 log.info("swept", what=sweeping.__name__, count=count)

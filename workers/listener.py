@@ -23,6 +23,7 @@ from crisis.runtime import Runtime
 from crisis.sending import pulse, receipts
 from crisis.settings import SettingsError
 from crisis.triage import counts, inbox, links, queue, reading, spikes
+from workers.looking import Looking
 from workers.process import configured, run
 
 log = structlog.get_logger()
@@ -52,13 +53,14 @@ class Listener:
         ]
         polled = len(rounds)
         rounds += [asyncio.create_task(self._read()), asyncio.create_task(self._tidy())]
+        looking = asyncio.create_task(Looking(self._runtime, channels).run(self._stopping))
         while not self._stopping.is_set():
             try:
                 await asyncio.to_thread(self._beat, polled)
             except Exception:  # the database is away: say so again when it is back
                 log.exception("beat.failed")
             await self._rest(pulse.BEAT_SECONDS)
-        await asyncio.gather(*rounds)
+        await asyncio.gather(*rounds, looking)
         for channel in channels.values():
             await channel.close()
 

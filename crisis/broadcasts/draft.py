@@ -79,7 +79,7 @@ def again(session: Session, actor: Actor, original: Broadcast, incident: Inciden
     broadcast.slots, broadcast.audiences = dict(original.slots), list(original.audiences)
     usable = {account.key for account in usable_accounts(session, incident)}
     broadcast.accounts = [key for key in original.accounts if key in usable]
-    broadcast.follows_id = original.follows_id
+    broadcast.follows_id, broadcast.manners = original.follows_id, dict(original.manners or {})
     attach(broadcast, [row.item for row in original.media])
     return broadcast
 

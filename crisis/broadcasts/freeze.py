@@ -169,6 +169,8 @@ def digest_of(
         "audiences": broadcast.audiences,
         "texts": sorted(list(text) for text in texts),
     }
+    if broadcast.manners:
+        content["manners"] = broadcast.manners
     if carried := sorted(list(one) for one in media):
         content["media"] = carried
     if broadcast.purpose is Purpose.PLANNED:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crisis import audit, bulk
 from crisis.actor import Actor
-from crisis.broadcasts import notice
+from crisis.broadcasts import manners, notice
 from crisis.broadcasts.compose import Composed
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.freeze import NotReady, Read, digest, freeze, still_as_read
@@ -108,6 +108,8 @@ def _let_go(
     broadcast.break_glass_reason = reason or None
     session.flush()
     count = queue(session, broadcast, walls(accounts, original), crowds(broadcast, accounts, original))
+    if original is not None:
+        manners.carry_out(session, settings, broadcast, actor.user_id, now)
     if not count and original is not None:
         raise NotReady(Composed(), "nobody has got the first message yet; stop that one instead")
     if not count:

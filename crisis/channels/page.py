@@ -42,6 +42,7 @@ FACTS = Facts(
     form="full",
     medium="wall",
     public=True,
+    deletes=True,
     repeat_safe=True,  # an entry is named by its delivery and replaces itself
     threads=False,  # every incident has one page anyway
     receipts=False,

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.broadcasts import board as domain
-from crisis.broadcasts import draft, release
+from crisis.broadcasts import draft, release, retract
 from crisis.console import found, language
 from crisis.console.found import Found
 from crisis.console.guard import may
@@ -163,15 +163,16 @@ def _seen(session: Session, this: Found) -> dict[str, Any]:
         "seconds_left": max(0, round((broadcast.leaves_at - now).total_seconds())) if broadcast.leaves_at else 0,
         "minutes_to_update": _minutes(broadcast.next_update_at, now),
         "followed": _followed(session, broadcast),
+        "down": retract.progress(session, broadcast, now),
         "ended": _ended(session, broadcast),
-        "follow_ups": _follow_ups(this.playbook, broadcast) if this.incident.closed_at is None else [],
+        "follow_ups": follow_ups(this.playbook, broadcast) if this.incident.closed_at is None else [],
         "may_repeat": _may_repeat(session, broadcast),
         "releaser": session.get(User, broadcast.released_by) if broadcast.released_by else None,
         "test": broadcast.purpose is Purpose.SELF_TEST,
     }
 
 
-def _follow_ups(playbook: Playbook | None, broadcast: Broadcast) -> list[tuple[str, str]]:
+def follow_ups(playbook: Playbook | None, broadcast: Broadcast) -> list[tuple[str, str]]:
     """(phase, message) of what can follow, by the playbook's own links."""
     if playbook is None or broadcast.purpose is not Purpose.STATEMENT or broadcast.message not in playbook.messages:
         return []

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crisis.broadcasts import live_now
 from crisis.console import standings
 from crisis.console.here import UnitHere
 from crisis.console.language import N_
@@ -21,7 +22,7 @@ from crisis.models import Account, Heartbeat
 from crisis.playbooks.read import Shelf
 from crisis.sending import measures
 from crisis.sending.pulse import ENDS_SOON, STUCK_JOURNAL
-from crisis.states import Mode
+from crisis.states import Mode, Standing
 
 LATE = timedelta(seconds=10)
 STUCK_LATELY = timedelta(minutes=3)  # journals are tried once a minute
@@ -92,6 +93,7 @@ def look(session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetim
     oldest = _oldest_waiting(session, now)
     concerns = [*_of_pulses(pulses), *_of_waiting(oldest, pulses), *_of_accounts(accounts, now), *_of_redis(redis)]
     concerns += _of_journals(session, now)
+    concerns += _of_standings(live_now.alarms(session, [unit.id for unit in units]))
     concerns += _of_playbooks(session, units, shelf, now)
     concerns.sort(key=lambda concern: concern.level)  # "bad" before "warn"
     return Health(concerns, pulses, accounts, oldest, redis)
@@ -262,6 +264,24 @@ def _of_journals(session: Session, now: datetime) -> Iterator[Concern]:
                 "What was sent from there is not on the boards here. Whoever runs the system looks at the journal %(journal)s, and then runs crisis journal merge."
             ),
             {"machine": machine, "reason": row.note, "journal": journal},
+        )
+
+
+_STANDINGS = {
+    Standing.MISSING: N_("%(account)s: %(count)d of our posts are not shown any more."),
+    Standing.CHANGED: N_("%(account)s: %(count)d of our posts were changed by hand."),
+    Standing.STRANGER: N_("%(account)s: %(count)d posts are not from us."),
+    Standing.STILL_THERE: N_("%(account)s: %(count)d posts that were taken down are still shown."),
+}
+
+
+def _of_standings(alarms: Sequence[live_now.Alarm]) -> Iterator[Concern]:
+    for alarm in alarms:
+        yield Concern(
+            "bad" if alarm.mode is Mode.LIVE else "warn",
+            _STANDINGS[alarm.word],
+            N_("Look at the page What the public sees now, under Accounts. Somebody else may hold the password."),
+            {"account": alarm.account, "count": alarm.count},
         )
 
 

@@ -66,6 +66,12 @@ KEPT: tuple[str, ...] = (
     N_("spam or abuse"),
     N_("the word was obeyed"),
     N_("taken away before it was read"),
+    # posts taken down
+    N_("the network takes down only so many in a while; the rest follows"),
+    N_("it never left"),
+    N_("left standing, because the words that were to replace it were not sent"),
+    N_("this channel cannot take anything down"),
+    N_("replaced by: %(phase)s"),
     # what calls end in
     N_("no answer in time"),
     N_("no connection (%(kind)s)"),
@@ -207,6 +213,10 @@ WORDS: tuple[str, ...] = (
     N_("snoozed"),
     N_("answered"),
     N_("handed_over"),
+    N_("correction"),
+    N_("update"),
+    N_("deleting"),
+    N_("gone"),
     # how an attempt ended
     N_("busy"),
     N_("unreachable"),

@@ -24,6 +24,8 @@ from crisis.models.people import Destination, DestinationCode, Group, OptOut, Pe
 from crisis.models.planned import PlannedPost
 from crisis.models.playbook import SignOff
 from crisis.models.record import AuditHead, AuditRow, Heartbeat
+from crisis.models.removal import Removal
+from crisis.models.showing import ShownPost
 from crisis.models.triage import (
     Answer,
     HandOver,
@@ -74,6 +76,7 @@ __all__ = [
     "Person",
     "PlannedPost",
     "ReceiptRow",
+    "Removal",
     "Reply",
     "Rota",
     "RotaChange",
@@ -83,6 +86,7 @@ __all__ = [
     "SavedView",
     "SeenCall",
     "ShardRow",
+    "ShownPost",
     "SignIn",
     "SignInFailure",
     "SignOff",

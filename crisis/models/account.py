@@ -48,6 +48,10 @@ class Account(Base):
     cursor: Mapped[str | None] = mapped_column(Text)  # how far the listener has read
     polled_at: Mapped[datetime | None]
 
+    looked_at: Mapped[datetime | None]  # at what it shows the public
+    look_asked_at: Mapped[datetime | None]  # somebody wants it looked at now
+    look_say: Mapped[str] = mapped_column(String(500), default="")  # why the last look came to nothing
+
     checked_at: Mapped[datetime | None]
     healthy: Mapped[bool | None]
     health: Mapped[str] = mapped_column(String(500), default="")

@@ -11,7 +11,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crisis.models.base import CARRIED_OVER, Base, new_id, utcnow, words
-from crisis.states import DeliveryState, Mode, Outcome
+from crisis.states import DeliveryState, Manner, Mode, Outcome
 
 
 def _own_account(context: DefaultExecutionContext) -> Any:
@@ -72,6 +72,7 @@ class Delivery(Base):
     language: Mapped[str] = mapped_column(String(2))
     text_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("broadcast_text.id"))
     follows_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("delivery.id"))
+    manner: Mapped[Manner] = mapped_column(words(Manner), default=Manner.UNDER, info={CARRIED_OVER: "'under'"})
     # The same words to the same phone again, on purpose: a call that nobody took is rung once more.
     round: Mapped[int] = mapped_column(default=0)
     ask_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("ask.id", ondelete="SET NULL"), index=True)
@@ -103,7 +104,7 @@ class Attempt(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     delivery_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delivery.id"))
     number: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(10), default="send")  # send | look1, look2 ...: is it there?
+    kind: Mapped[str] = mapped_column(String(10), default="send")  # send | look1, look2 ...: is it there? | delete
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime] = mapped_column(default=utcnow)
     outcome: Mapped[Outcome] = mapped_column(words(Outcome))

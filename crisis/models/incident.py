@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from crisis.models.base import Base, new_id, utcnow, words
+from crisis.models.base import CARRIED_OVER, Base, new_id, utcnow, words
 from crisis.models.unit import Unit, User
 from crisis.states import BroadcastState, Mode, Purpose
 
@@ -82,6 +82,8 @@ class Broadcast(Base):
     edits: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"x": {"nb": "..."}}: text changed by hand
     follows_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("broadcast.id"))
     planned_post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("planned_post.id"), index=True)
+    # {"x-ous": "in_place"}: what becomes of the post it follows, where that is more than standing under it
+    manners: Mapped[dict[str, Any]] = mapped_column(default=dict, info={CARRIED_OVER: "'{}'"})
 
     authority: Mapped[str] = mapped_column(String(10))  # single | dual, as decided when frozen
     authority_reason: Mapped[str] = mapped_column(String(200), default="")

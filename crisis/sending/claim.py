@@ -107,7 +107,7 @@ def _unwilling() -> ColumnElement[bool]:
 _READ = (
     *(_D.id, _D.broadcast_id, _D.address, _D.language, _D.text_id, _D.follows_id),
     *(_D.priority, _D.attempts, _D.looks, _D.first_attempt_at, _D.due_at),
-    *(_D.account_id, _D.through_id),
+    *(_D.account_id, _D.through_id, _D.manner),
 )
 
 
@@ -187,8 +187,8 @@ def claim(
         asked |= {"shard": shard.number, "of": shard.of}
     found = _ask(session, partial(_chosen, split=not shard.whole), asked)
     found.sort(key=lambda cells: (cells[6], cells[10], cells[0]))
-    willing = [cells for cells in found if not cells[13]]
-    unwilling = [cells for cells in found if cells[13]]
+    willing = [cells for cells in found if not cells[14]]
+    unwilling = [cells for cells in found if cells[14]]
     moves = Moves()
     for to, state, rows in (
         ("claimed", DeliveryState.SENDING, willing),
@@ -255,6 +255,7 @@ def _row(cells: Sequence[Any], now: datetime, *, attempts: int, looks: int) -> R
     return Row(
         *(_hex(cells[0]), _hex(cells[1]), cells[2], cells[3], _hex(cells[4]), cells[5] and _hex(cells[5])),
         *(cells[6], attempts, looks, first, _hex(cells[11]), _hex(cells[12])),
+        manner=cells[13],
     )
 
 

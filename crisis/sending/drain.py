@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from crisis.channels.base import Accepted, Channel, Misconfigured, SendError, Uncertain
 from crisis.models import Account
-from crisis.sending import journal, outcomes
+from crisis.sending import amend, journal, outcomes
 from crisis.sending.claim import LONGEST_CALL, SPEAK_WITHIN, claim
 from crisis.sending.desk import Desk, until_written
 from crisis.sending.fallback import condition
@@ -38,6 +38,7 @@ from crisis.sending.pace import Pace, usual_burst
 from crisis.sending.patience import Patience
 from crisis.sending.pause import pause_misconfigured
 from crisis.sending.record import Ended, give_back
+from crisis.sending.removing import Removing
 from crisis.sending.shards import WHOLE, Shard
 
 __all__ = ["Desk", "Drain"]
@@ -119,15 +120,16 @@ class Drain:
             self._pace.free_at = time.monotonic() + ahead
         self._renewed_at = time.monotonic()
         self._deadline = self._renewed_at + seconds
+        removing = Removing(self._desk, self._channel, account, self._pace, self._heed)
         finding = Finding(self._desk, self._channel, account, self._repeat_after)
         try:
             if self._pace.wait(time.monotonic()) <= AWAY_SECONDS:
-                await self._work(account, finding)
+                await self._work(account, finding, removing)
         finally:
             await asyncio.shield(until_written(lambda: self._leave(account), f"leaving {account.key}"))
-        return self._spoken + finding.looked
+        return self._spoken + finding.looked + removing.calls
 
-    async def _work(self, account: Account, finding: Finding) -> None:
+    async def _work(self, account: Account, finding: Finding, removing: Removing) -> None:
         notebook = Notebook(self._desk, account, self.stop)
         look = asyncio.create_task(finding.run(notebook, self._going))
         await asyncio.wait({look}, timeout=LOOK_FIRST_SECONDS)
@@ -135,13 +137,14 @@ class Drain:
             self._well.set()
         writing = asyncio.create_task(notebook.keep())
         speakers = [asyncio.create_task(self._speak(notebook, first=number == 0)) for number in range(self._width)]
+        taking = asyncio.create_task(removing.run(self._going))
         try:
             await self._claim_on()
         finally:
             self._well.set()
             for _ in speakers:  # behind what is claimed: each is said, or given back
                 self._put(math.inf, 0.0, self._desk.now(), None)
-            await self._all_silent(speakers)
+            await self._all_silent([*speakers, taking])
             notebook.close()
             await writing
             if self._stop:
@@ -267,7 +270,7 @@ class Drain:
             ended_at = self._desk.now()
             what = outcomes.after_send(
                 result,
-                facts=self._channel.facts,
+                facts=amend.facts_of(self._channel, claimed),
                 now=ended_at,
                 attempt=claimed.attempt,
                 first_attempt_at=claimed.first_attempt_at,
@@ -302,7 +305,7 @@ class Drain:
 
     async def _call(self, claimed: Claimed, me: asyncio.Task[None]) -> Accepted | SendError:
         try:
-            return await self._channel.send(claimed.out)
+            return await amend.say(self._desk, self._channel, claimed)
         except SendError as error:
             return error
         except asyncio.CancelledError:

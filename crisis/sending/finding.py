@@ -14,7 +14,7 @@ import structlog
 
 from crisis.channels.base import Accepted, Channel, LooksUp, SendError, Unreachable
 from crisis.models import Account
-from crisis.sending import outcomes
+from crisis.sending import amend, outcomes
 from crisis.sending.claim import LONGEST_CALL, claim_uncertain
 from crisis.sending.desk import Desk
 from crisis.sending.notebook import Notebook
@@ -47,7 +47,7 @@ class Finding:
     async def _look(self, item: Claimed) -> Ended:
         channel, started_at = self._channel, self._desk.now()
         result: Accepted | SendError | None = None
-        if isinstance(channel, LooksUp):
+        if isinstance(channel, LooksUp) and item.changes is None:
             began = time.monotonic()
             try:
                 async with asyncio.timeout(LONGEST_CALL):
@@ -60,7 +60,7 @@ class Finding:
                 result = Unreachable(f"the look failed: {type(error).__name__}", code="defect")
         what = outcomes.after_look(
             result,
-            facts=channel.facts,
+            facts=amend.facts_of(channel, item),
             can_look=isinstance(channel, LooksUp),
             now=self._desk.now(),
             looks=item.looks,

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from crisis.channels.base import Outgoing
 from crisis.media.leaving import Carried
-from crisis.models import Broadcast, BroadcastText, CallOut, Delivery, Incident, Unit
-from crisis.states import Purpose
+from crisis.models import Broadcast, BroadcastText, CallOut, Delivery, Incident, Removal, Unit
+from crisis.states import STANDS, Manner, Purpose, RemovalState
 
+LEFT_STANDING = (RemovalState.FAILED, RemovalState.CANCELLED)
 LONGEST_THREAD = 20  # e-mail References; older ones add nothing
 
 
@@ -31,6 +32,7 @@ class Claimed:
     looks: int
     first_attempt_at: datetime
     priority: int = 5
+    changes: str | None = None  # provider id of the post whose words these replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Row:
     first_attempt_at: datetime
     account_id: str
     through_id: str
+    manner: str = Manner.UNDER
 
 
 @dataclass(slots=True)
@@ -111,7 +114,7 @@ def outgoing(
     if not rows:
         return []
     known.read(session, rows)
-    threads = _threads(session, rows)
+    threads, changed = _threads(session, rows), _changed(session, rows)
     claimed = []
     for row in rows:
         delivery_id, text, thread = uuid.UUID(row.id), known.texts[row.text_id], threads.get(row.id, ())
@@ -122,8 +125,8 @@ def outgoing(
             language=row.language,
             text=text.text,
             title=text.title,
-            reply_to=thread[-1] if thread else None,
-            thread=thread,
+            reply_to=thread[-1] if thread and row.manner != Manner.APART else None,
+            thread=thread if row.manner != Manner.APART else (),
             first_attempt_at=row.first_attempt_at,
             unsubscribe_url=unsubscribe_url(delivery_id) if unsubscribe_url else None,
             media=carried.attachments.get(known.id(row.text_id), ()),
@@ -139,30 +142,51 @@ def outgoing(
                 row.looks,
                 row.first_attempt_at,
                 row.priority,
+                changed.get(row.id),
             )
         )
     return claimed
 
 
+def _changed(session: Session, rows: Sequence[Row]) -> dict[str, str]:
+    """For each delivery that changes a post in place the provider's id of that post, when the same account posted it.
+
+    One that has none is posted anew: its words are not held back because the old post can't be changed.
+    """
+    inside = {row.follows_id: row for row in rows if row.manner == Manner.IN_PLACE and row.follows_id}
+    if not inside:
+        return {}
+    asked = select(Delivery.id, Delivery.provider_id, Delivery.through_id).where(
+        Delivery.id.in_([uuid.UUID(one) for one in inside]), Delivery.state.in_(STANDS)
+    )
+    return {
+        inside[delivery_id.hex].id: provider_id
+        for delivery_id, provider_id, through_id in session.execute(asked)
+        if provider_id and through_id.hex == inside[delivery_id.hex].through_id
+    }
+
+
 def _threads(session: Session, rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
     """For each delivery the provider ids of those before it in its thread, oldest first.
 
-    Only what left through the same account: a provider's id means nothing to another provider.
+    Only what left through the same account, since a provider's id means nothing to another provider, and what is not
+    taken down.
     """
     earlier: dict[str, tuple[str | None, str | None, str]] = {}
+    down = exists().where(Removal.delivery_id == Delivery.id, Removal.state.not_in(LEFT_STANDING))
     wanted = {row.follows_id for row in rows if row.follows_id}
     for _ in range(LONGEST_THREAD):
         if not wanted:
             break
         found = session.execute(
-            select(Delivery.id, Delivery.provider_id, Delivery.follows_id, Delivery.through_id).where(
-                Delivery.id.in_([uuid.UUID(one) for one in wanted])
-            )
+            select(
+                Delivery.id, Delivery.provider_id, Delivery.follows_id, Delivery.through_id, down.label("down")
+            ).where(Delivery.id.in_([uuid.UUID(one) for one in wanted]))
         )
         wanted = set()
-        for delivery_id, provider_id, follows_id, through_id in found:
+        for delivery_id, provider_id, follows_id, through_id, is_down in found:
             step = follows_id.hex if follows_id else None
-            earlier[delivery_id.hex] = (provider_id, step, through_id.hex)
+            earlier[delivery_id.hex] = (None if is_down else provider_id, step, through_id.hex)
             if step and step not in earlier:
                 wanted.add(step)
     threads = {}

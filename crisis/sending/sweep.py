@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, s
 from sqlalchemy.orm import Session
 
 from crisis.db import rows_changed
-from crisis.models import Account, Broadcast, Delivery, ShardRow, Tally
+from crisis.models import Account, Broadcast, Delivery, Removal, ShardRow, Tally
+from crisis.sending import removals
 from crisis.sending.claim import DELIVERY_LEASE, UNFINISHED, due
 from crisis.sending.lease import ACCOUNT_LEASE, CLOCK_DOUBT, must_be_quiet, ran_out
 from crisis.sending.record import attempt_lost, keep_attempts
@@ -115,6 +116,7 @@ def idle_with_work(
     uncertain = exists().where(
         mine, literal_column("delivery.state") == literal_column("'uncertain'"), UNFINISHED, asked
     )
+    taken_down = exists().where(Removal.through_id == Account.id, removals.due(now - overdue))
     # Without trouble an account waits for its own pace only, which is seconds: more was set by a wrong clock.
     disbelieved = and_(Account.busy_streak == 0, Account.free_at > now + CLOCK_DOUBT)
     return list(
@@ -126,7 +128,7 @@ def idle_with_work(
                 or_(Account.free_at.is_(None), Account.free_at <= now, disbelieved),
                 or_(Account.lease_until.is_(None), ran_out(Account.lease_until, ACCOUNT_LEASE, now)),  # type: ignore[arg-type]
                 ~_shard_held(now),
-                or_(queued, uncertain),
+                or_(queued, uncertain, taken_down),
             )
         )
     )

@@ -592,6 +592,95 @@ def upgrade() -> None:
         sa.UniqueConstraint("ask_id", "reference", name=op.f("uq_reply_ask_id_reference")),
     )
     op.create_table(
+        "removal",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("after_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "mode",
+            sa.Enum("live", "drill", name="mode", native_enum=False, create_constraint=True, length=20),
+            nullable=False,
+        ),
+        sa.Column("through_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "queued",
+                "deleting",
+                "gone",
+                "failed",
+                "uncertain",
+                "cancelled",
+                name="removalstate",
+                native_enum=False,
+                create_constraint=True,
+                length=20,
+            ),
+            nullable=False,
+        ),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("code", sa.String(length=60), nullable=False),
+        sa.Column("say", sa.String(length=500), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["after_id"], ["delivery.id"], name=op.f("fk_removal_after_id")),
+        sa.ForeignKeyConstraint(["asked_by"], ["user.id"], name=op.f("fk_removal_asked_by")),
+        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name=op.f("fk_removal_delivery_id")),
+        sa.ForeignKeyConstraint(
+            ["through_id", "mode"], ["account.id", "account.mode"], name=op.f("fk_removal_through_id_mode")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_removal")),
+        sa.UniqueConstraint("delivery_id", name=op.f("uq_removal_delivery_id")),
+    )
+    with op.batch_alter_table("removal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_removal_after_id"), ["after_id"], unique=False)
+        batch_op.create_index(
+            "ix_removal_queue",
+            ["through_id", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('queued', 'deleting', 'uncertain')"),
+            postgresql_where=sa.text("state IN ('queued', 'deleting', 'uncertain')"),
+        )
+
+    op.create_table(
+        "shown_post",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("provider_id", sa.String(length=200), nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "word",
+            sa.Enum(
+                "present",
+                "missing",
+                "changed",
+                "stranger",
+                "still_there",
+                name="standing",
+                native_enum=False,
+                create_constraint=True,
+                length=20,
+            ),
+            nullable=False,
+        ),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("url", sa.String(length=500), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("was_shown", sa.Boolean(), nullable=False),
+        sa.Column("accepted_by", sa.Uuid(), nullable=True),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["accepted_by"], ["user.id"], name=op.f("fk_shown_post_accepted_by")),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_shown_post_account_id")),
+        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name=op.f("fk_shown_post_delivery_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shown_post")),
+        sa.UniqueConstraint("account_id", "provider_id", name=op.f("uq_shown_post_account_id_provider_id")),
+    )
+    op.create_table(
         "answer",
         sa.Column("delivery_id", sa.Uuid(), nullable=False),
         sa.Column("inbound_id", sa.Uuid(), nullable=False),
@@ -636,6 +725,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("back_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("over_reason", sa.String(length=500), server_default="", nullable=False))
         batch_op.add_column(sa.Column("over_by", sa.String(length=80), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("look_asked_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("look_say", sa.String(length=500), server_default="", nullable=False))
         batch_op.add_column(sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("expiry_told", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("budget_used", sa.Integer(), nullable=True))
@@ -649,6 +741,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("broadcast", schema=None) as batch_op:
         batch_op.add_column(sa.Column("planned_post_id", sa.Uuid(), nullable=True))
+        batch_op.add_column(sa.Column("manners", sa.JSON(), nullable=True))
         batch_op.create_index(batch_op.f("ix_broadcast_planned_post_id"), ["planned_post_id"], unique=False)
         batch_op.create_foreign_key(
             batch_op.f("fk_broadcast_planned_post_id"), "planned_post", ["planned_post_id"], ["id"]
@@ -656,6 +749,15 @@ def upgrade() -> None:
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.add_column(sa.Column("through_id", sa.Uuid(), nullable=True))
+        batch_op.add_column(
+            sa.Column(
+                "manner",
+                sa.Enum(
+                    "under", "in_place", "apart", name="manner", native_enum=False, create_constraint=True, length=20
+                ),
+                nullable=True,
+            )
+        )
         batch_op.add_column(sa.Column("round", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("ask_id", sa.Uuid(), nullable=True))
         batch_op.drop_constraint(batch_op.f("uq_delivery_broadcast_id_account_id_address_language"), type_="unique")
@@ -676,10 +778,10 @@ def upgrade() -> None:
             batch_op.f("uq_delivery_broadcast_id_account_id_address_language_round"),
             ["broadcast_id", "account_id", "address", "language", "round"],
         )
-        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
         batch_op.create_foreign_key(
             batch_op.f("fk_delivery_through_id_mode"), "account", ["through_id", "mode"], ["id", "mode"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
 
     with op.batch_alter_table("destination", schema=None) as batch_op:
         batch_op.add_column(sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
@@ -837,16 +939,16 @@ def upgrade() -> None:
             sqlite_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
             postgresql_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
         batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sites", sa.JSON(), server_default="[]", nullable=False))
@@ -857,9 +959,23 @@ def upgrade() -> None:
     with op.batch_alter_table("user", schema=None) as batch_op:
         batch_op.add_column(sa.Column("password_until", sa.DateTime(timezone=True), nullable=True))
 
+    op.execute("UPDATE broadcast SET manners = ('{}')")
+    with op.batch_alter_table("broadcast", schema=None) as batch_op:
+        batch_op.alter_column("manners", existing_type=sa.JSON(), nullable=False)
+
     op.execute("UPDATE delivery SET through_id = (account_id)")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.alter_column("through_id", existing_type=sa.Uuid(), nullable=False)
+
+    op.execute("UPDATE delivery SET manner = ('under')")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.alter_column(
+            "manner",
+            existing_type=sa.Enum(
+                "under", "in_place", "apart", name="manner", native_enum=False, create_constraint=True, length=20
+            ),
+            nullable=False,
+        )
 
     op.execute(
         "UPDATE inbound SET unit_id = (SELECT account.unit_id FROM account WHERE account.id = inbound.account_id)"

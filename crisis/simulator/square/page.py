@@ -1,4 +1,4 @@
-"""The town square itself: one page, and its four parts as fragments that the page asks for each second.
+"""The town square itself: one page, and its parts as fragments that the page asks for each second.
 
 Reads everything, changes nothing.
 """
@@ -17,6 +17,7 @@ from crisis.simulator.faults import KINDS
 from crisis.simulator.internet import Internet
 from crisis.simulator.sms import whatsapp
 from crisis.simulator.sms.carrier import Message
+from crisis.simulator.square import walls
 from crisis.simulator.voice.control import shown
 from crisis.simulator.x.wall import Author, Post
 
@@ -28,7 +29,7 @@ BOXES_A_PAGE = 30
 MAILS_A_BOX = 5
 OWN_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
-PARTS = ("posts", "phones", "calls", "mail", "trouble")
+PARTS = ("posts", "networks", "phones", "calls", "mail", "trouble")
 CALLS_A_PAGE = 50
 # Mail is shown in a frame that inherits this: no script runs and nothing is fetched from elsewhere.
 POLICY = (
@@ -58,6 +59,7 @@ class Square:
         return [
             web.get("/", self._page),
             web.get("/square/parts", self._parts),
+            web.get("/square/networks/{network}", self._network),
             web.static("/square/static", HERE / "static"),
         ]
 
@@ -79,6 +81,7 @@ class Square:
         page = int(query["page"]) if query.get("page", "").isdigit() else 0
         values: dict[str, dict[str, Any]] = {
             "posts": {"walls": self._walls(search)},
+            "networks": {"nets": [self._net(name, search) for name in self._internet.networks], "older_page": 0},
             "phones": self._phones(search, page),
             "calls": {**shown(self._internet.exchange, search, CALLS_A_PAGE), "ours": self._our_numbers(texts=False)},
             "mail": self._mail(search),
@@ -89,6 +92,27 @@ class Square:
                 internet=self._internet, search=search, **values[part]
             )
             for part in PARTS
+        }
+
+    async def _network(self, request: web.Request) -> web.Response:
+        """One network by itself, with everything that is too old for the square."""
+        name, asked = request.match_info["network"], request.query.get("page", "")
+        if name not in self._internet.networks:
+            raise web.HTTPNotFound(text="There is no such network.\n")
+        page = int(asked) if asked.isdecimal() and len(asked) < 6 else 0
+        net = self._net(name, "", most=walls.A_PAGE, skip=page * walls.A_PAGE)
+        text = self._templates.get_template("network.html").render(
+            nets=[net], page=page, older_page=page + 1, search=""
+        )
+        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": POLICY})
+
+    def _net(self, name: str, search: str, **how: int) -> dict[str, Any]:
+        network = self._internet.networks[name]
+        return {
+            "name": name,
+            "label": network.label,
+            "walls": walls.walls(network.seen(), search, **how),
+            "accounts": walls.accounts(network),
         }
 
     def _walls(self, search: str) -> list[dict[str, Any]]:
