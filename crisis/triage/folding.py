@@ -114,25 +114,27 @@ class Folding:
         pairs: dict[int, list[uuid.UUID]] = {}
         if bands:
             told = session.execute(
+                # Not joined with the rows: SQLite would walk through all of the unit's instead.
                 select(InboundBand.band, InboundBand.inbound_id)
-                .join(InboundRow, InboundRow.id == InboundBand.inbound_id)
-                .where(InboundBand.band.in_(bands), *_leads(unit_id, mode, now))
+                .where(InboundBand.band.in_(bands))
                 .order_by(InboundBand.inbound_id.desc())
             )
             for band, inbound_id in told:
                 pairs.setdefault(band, []).append(inbound_id)
         crowded = [band for band, ids in pairs.items() if len(ids) > NEWEST]
         wanted = {inbound_id for ids in pairs.values() for inbound_id in ids[:NEWEST]}
-        leads = {lead.id: lead for _key, lead in self._read(session, wanted)}
+        leads = {lead.id: lead for _key, lead in self._read(session, wanted, _leads(unit_id, mode, now))}
         return {band: [leads[one] for one in ids[:NEWEST] if one in leads] for band, ids in pairs.items()}, crowded
 
-    def _read(self, session: Session, ids: set[uuid.UUID]) -> Iterable[tuple[int, Lead]]:
+    def _read(
+        self, session: Session, ids: set[uuid.UUID], only: Sequence[ColumnElement[bool]] = ()
+    ) -> Iterable[tuple[int, Lead]]:
         """Newest first. The text is fetched only for rows whose words are not remembered."""
         if not ids:
             return
         row = InboundRow
         columns = (row.id, row.fold, row.account_id, row.author, row.lane, row.private, row.state)
-        known = session.execute(select(*columns).where(row.id.in_(ids)).order_by(row.id.desc())).all()
+        known = session.execute(select(*columns).where(row.id.in_(ids), *only).order_by(row.id.desc())).all()
         unknown = [one.id for one in known if one.id not in self._words]
         for inbound_id, text in session.execute(select(row.id, row.text).where(row.id.in_(unknown))) if unknown else ():
             self._words[inbound_id] = words_of(text)
