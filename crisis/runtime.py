@@ -22,6 +22,7 @@ from crisis.models import Account, Unit, utcnow
 from crisis.playbooks.read import PlaybookFolder
 from crisis.seal import Seal
 from crisis.sending import fallback
+from crisis.sending.answer_links import AnswerLinks
 from crisis.sending.notes import DatabaseNotes
 from crisis.sending.unsubscribe import Unsubscribe
 from crisis.settings import AccountSettings, Settings, SettingsError
@@ -39,6 +40,7 @@ class Runtime:
     playbooks: PlaybookFolder
     seal: Seal
     unsubscribe: Unsubscribe
+    answers: AnswerLinks
     media: Store
     luggage: Luggage
 
@@ -116,6 +118,7 @@ def build(settings: Settings) -> Runtime:
         playbooks=PlaybookFolder(settings.playbooks_dir),
         seal=Seal(secret_key),
         unsubscribe=Unsubscribe(secret_key, settings.console.public_url),
+        answers=AnswerLinks(secret_key, settings.console.public_url),
         media=media,
         luggage=Luggage(media, settings.console.public_url),
     )

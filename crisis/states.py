@@ -259,10 +259,22 @@ class AlertState(StrEnum):
 
 
 class CallOutState(StrEnum):
+    PLANNED = "planned"  # being prepared; nobody has been asked
     OPEN = "open"  # asking
     FILLED = "filled"  # enough have said yes
     EXHAUSTED = "exhausted"  # everybody was asked as often as allowed, and it was not enough
     CLOSED = "closed"  # ended by a person
+
+
+CALL_OUT_MOVES: Mapping[CallOutState, frozenset[CallOutState]] = {
+    CallOutState.PLANNED: frozenset({CallOutState.OPEN, CallOutState.CLOSED}),
+    CallOutState.OPEN: frozenset({CallOutState.FILLED, CallOutState.EXHAUSTED, CallOutState.CLOSED}),
+    # Somebody who had said yes says no: asking goes on.
+    CallOutState.FILLED: frozenset({CallOutState.OPEN, CallOutState.CLOSED}),
+    # A late yes fills it; people added by hand open it again.
+    CallOutState.EXHAUSTED: frozenset({CallOutState.OPEN, CallOutState.FILLED, CallOutState.CLOSED}),
+    CallOutState.CLOSED: frozenset(),
+}
 
 
 class AskState(StrEnum):

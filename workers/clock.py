@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crisis.broadcasts import notice, planned_release
 from crisis.models import Account, Unit, utcnow
-from crisis.oncall import escalation, rota_watch, wordings
+from crisis.oncall import escalation, filling, rota_watch, wordings
 from crisis.runtime import Runtime
 from crisis.sending import fallback, pulse, removals, sweep
 from crisis.states import Mode, Role
@@ -48,6 +48,7 @@ def tick(runtime: Runtime, process: str) -> None:
         tell_of_switched(session, runtime, fallback.watch(session, runtime.settings, utcnow()))
     climb(runtime)
     let_planned_go(runtime)
+    ask_on(runtime)
     with runtime.database.reading() as session:
         forgotten = {mode: sweep.idle_with_work(session, mode, utcnow(), overdue=OVERDUE) for mode in Mode}
     runtime.wakeups.send({mode: accounts for mode, accounts in forgotten.items() if accounts})
@@ -98,6 +99,18 @@ def let_planned_go(runtime: Runtime) -> None:
             log.info("planned.looked_at", post=str(post_id), deliveries=count)
         except Exception:  # the next tick tries again, until the post is too late
             log.exception("planned.failed", post=str(post_id))
+
+
+def ask_on(runtime: Runtime) -> None:
+    """Each call-out one step further, in a transaction of its own: trouble with one does not hold up another."""
+    with runtime.database.reading() as session:
+        going_on = filling.going_on(session)
+    for call_out_id in going_on:
+        try:
+            with runtime.database.writing() as session:
+                filling.step(session, call_out_id, runtime.settings, utcnow())
+        except Exception:  # the others go on; this one is tried again in a second
+            log.exception("call_out.failed", call_out=str(call_out_id))
 
 
 def tell_of_stopped_accounts(session: Session, runtime: Runtime) -> None:

@@ -61,7 +61,13 @@ class Sender:
         self.name = pulse.process_name(self.kind)
         self._settings: dict[uuid.UUID, AccountSettings] = {}
         self._channels: dict[uuid.UUID, Channel] = {}
-        self._desk = Desk(runtime.database, self.name, unsubscribe_url=runtime.unsubscribe.url, luggage=runtime.luggage)
+        self._desk = Desk(
+            runtime.database,
+            self.name,
+            unsubscribe_url=runtime.unsubscribe.url,
+            luggage=runtime.luggage,
+            answer_url=runtime.answers.url,
+        )
         self._split: dict[uuid.UUID, int] = {}  # into how many shards, of accounts that are
         self._lying: dict[Part, float] = {}  # shards that nobody works for, and since when we know
         self._drains: dict[Part, Drain] = {}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from crisis.broadcasts.questions import as_long_as_sent, with_question
 from crisis.channels.base import Facts, Size
 from crisis.channels.page import page_url
 from crisis.channels.registry import FACTS
@@ -19,7 +20,7 @@ from crisis.playbooks.fill import Rendered, Unfilled, Unwritten, as_drill, rende
 from crisis.playbooks.playbook import PLACEHOLDER, Playbook
 from crisis.playbooks.slots import BadSlot, check_all
 from crisis.settings import LANGUAGES, Language, Settings
-from crisis.states import Mode
+from crisis.states import Mode, Purpose
 
 ROUND_MINUTES = 5  # a promise of 04:12 sounds like a machine; 04:15 can be kept
 
@@ -114,7 +115,7 @@ def compose(
             except Unwritten:
                 problems.append(Problem("the playbook has no text for this channel", channel=channel))
                 continue
-            words = _finish(broadcast, facts, language, rendered)
+            words = _finish(broadcast, facts, language, rendered, settings.console.public_url)
             if words.size.over:
                 over: dict[str, str | int] = {"over": words.size.over, "unit": words.size.unit}
                 problems.append(Problem("%(over)d %(unit)s too many", over, channel, language))
@@ -127,16 +128,18 @@ def compose(
     return Composed(texts, slot_errors, tuple(unique.values()), next_update_at)
 
 
-def _finish(broadcast: Broadcast, facts: Facts, language: Language, rendered: Rendered) -> Words:
-    """Put an officer's own edit in place of the playbook's words, and the exercise words around a drill."""
+def _finish(broadcast: Broadcast, facts: Facts, language: Language, rendered: Rendered, public_url: str) -> Words:
+    """An officer's own edit in place of the playbook's words, a call-out's question, the exercise words around a drill."""
     edit = broadcast.edits.get(facts.name, {}).get(language)
     edited = edit is not None and edit.strip() != rendered.text.strip()
     if edited:
         rendered = Rendered(rendered.title, edit.strip())
     plain = rendered.text
+    if broadcast.purpose is Purpose.CALL_OUT:
+        rendered = with_question(rendered, facts, language)
     if broadcast.mode is Mode.DRILL:
         rendered = as_drill(rendered, language, facts.form)
-    size = facts.measure(rendered.text)
+    size = facts.measure(as_long_as_sent(rendered.text, public_url))
     return Words(facts.name, language, rendered.title, rendered.text, size, plain=plain, edited=edited)
 
 

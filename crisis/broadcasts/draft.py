@@ -34,6 +34,8 @@ def start(session: Session, actor: Actor, incident: Incident, playbook: Playbook
     message = playbook.messages.get(message_key)
     if message is None:
         raise NotAllowed("the playbook no longer has this message")
+    if message.phase == "call_out":
+        raise NotAllowed("this message calls our own people in; start a call-out with it")
     broadcast = Broadcast(
         incident_id=incident.id,
         unit_id=incident.unit_id,

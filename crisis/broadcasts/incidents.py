@@ -9,11 +9,11 @@ from crisis import audit
 from crisis.actor import Actor
 from crisis.broadcasts.compose import incident_link
 from crisis.broadcasts.planned_release import hold_back
-from crisis.models import Broadcast, Incident, Unit, utcnow
+from crisis.models import Broadcast, CallOut, Incident, Unit, utcnow
 from crisis.playbooks.playbook import Playbook
 from crisis.playbooks.slots import check_all
 from crisis.settings import Language, Settings
-from crisis.states import BroadcastState, Mode, NotAllowed, Purpose, Role
+from crisis.states import BroadcastState, CallOutState, Mode, NotAllowed, Purpose, Role
 
 LONGEST_TITLE = 120
 
@@ -80,5 +80,10 @@ def close_incident(session: Session, actor: Actor, incident: Incident) -> None:
     ).first()
     if running is not None:
         raise NotAllowed("a broadcast is still being sent; stop it or wait until it is done")
+    asking = session.scalars(
+        select(CallOut.id).where(CallOut.incident_id == incident.id, CallOut.state == CallOutState.OPEN)
+    ).first()
+    if asking is not None:
+        raise NotAllowed("a call-out is still asking people; cancel it or wait until it is done")
     incident.closed_at = utcnow()
     audit.record(session, actor, "incident.closed", f"incident:{incident.id}", unit_id=incident.unit_id)

@@ -127,6 +127,22 @@ def account_switched(switched: Switched, settings: Settings) -> Notice:
     return Notice(f"account_{switched.to}", texts, titles)
 
 
+def too_few_come(title: str, call_out_id: uuid.UUID, lacking: int, settings: Settings) -> Notice:
+    """A call-out has asked everybody, and it was not enough."""
+    url = f"{settings.console.public_url}/call-outs/{call_out_id}"
+    titles: dict[Language, str] = {
+        "nb": "For få kommer",
+        "nn": "For få kjem",
+        "en": "Too few are coming",
+    }
+    texts: dict[Language, str] = {
+        "nb": f"Innkallingen {title} mangler {lacking}, og alle er spurt. Gjør noe annet nå: {url}",
+        "nn": f"Innkallinga {title} manglar {lacking}, og alle er spurde. Gjer noko anna no: {url}",
+        "en": f"The call-out {title} lacks {lacking}, and everybody has been asked. Do something else now: {url}",
+    }
+    return Notice("too_few_come", texts, titles)
+
+
 def users_with(session: Session, unit_id: uuid.UUID, role: Role, but: uuid.UUID | None) -> list[User]:
     """Everybody who holds `role` in the unit, `but` one."""
     return list(

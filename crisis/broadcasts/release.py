@@ -53,6 +53,29 @@ def release(
     is frozen can be released when the file is gone. Returns how many deliveries were queued. Raises `NotReady`,
     `Changed`, `SecondPerson` or `NotAllowed`.
     """
+    if broadcast.purpose is Purpose.CALL_OUT:
+        raise NotAllowed("a call-out is started from its own page, which says who is asked")
+    reason = cleared(session, actor, broadcast, settings, playbook, now, break_glass=break_glass, read=read)
+    count = _let_go(session, actor, broadcast, settings, now, reason)
+    journal.released(session, broadcast, count, now)
+    return count
+
+
+def cleared(
+    session: Session,
+    actor: Actor,
+    broadcast: Broadcast,
+    settings: Settings,
+    playbook: Playbook | None,
+    now: datetime,
+    *,
+    break_glass: str | None = None,
+    read: Read | None = None,
+) -> str:
+    """Everything that is asked before words may leave; a draft is frozen by it. Returns why the glass was broken, or "".
+
+    Parameters and what is raised: as `release`.
+    """
     actor.demand(Role.OFFICER, broadcast.unit_id)
     check_move(BROADCAST_MOVES, broadcast.state, BroadcastState.RELEASED)
     if broadcast.incident is not None and broadcast.incident.closed_at is not None:
@@ -66,9 +89,7 @@ def release(
             raise SecondPerson(needs.why)
     still_as_read(broadcast, read)
     _still_what_was_approved(broadcast, reason, now)
-    count = _let_go(session, actor, broadcast, settings, now, reason)
-    journal.released(session, broadcast, count, now)
-    return count
+    return reason
 
 
 def _still_what_was_approved(broadcast: Broadcast, break_glass: str, now: datetime) -> None:

@@ -19,11 +19,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from crisis.channels.base import BadSignature, Hook, HookEvents, Press, ReadsHooks, Speaks, Speech
 from crisis.channels.registry import KINDS
-from crisis.channels.voice_words import words
 from crisis.console import refusals
 from crisis.console.guard import csrf, public
 from crisis.console.here import runtime
 from crisis.models import Account, utcnow
+from crisis.oncall import answering, replies
 from crisis.sending import receipts
 from crisis.settings import AccountSettings, SettingsError
 from crisis.triage import inbox
@@ -113,16 +113,10 @@ def _keep(key: str, events: HookEvents) -> tuple[Press, Speech] | None:
         account = session.scalars(select(Account).where(Account.key == key)).one()
         receipts.apply(session, account, events.receipts, utcnow())
         inbox.receive(session, account, events.inbounds, utcnow())
+        answering.written(session, account, events.inbounds, utcnow())
         for press in events.presses:
-            speech = _heard(key, press)
+            speech = replies.heard(session, account, press, utcnow())
+            log.info("hook.pressed", account=key, word=press.word, step=press.step)
             if press.word in ON_THE_LINE:
                 said = press, speech
     return said
-
-
-def _heard(key: str, press: Press) -> Speech:
-    """What a key means. Nobody gives it a meaning yet: that is said, so that nobody believes they have answered."""
-    language = next(told.languages[0] for told in runtime().settings.accounts if told.key == key)
-    log.info("hook.pressed", account=key, word=press.word, step=press.step)
-    said = words(language)
-    return Speech([said.nothing_open if press.word == "incoming" else said.broken], language)

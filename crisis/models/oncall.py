@@ -217,15 +217,15 @@ class CallOut(Base):
     broadcast_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("broadcast.id"))  # the frozen words people get
     title: Mapped[str] = mapped_column(String(120))
     site: Mapped[str] = mapped_column(String(80), default="")
-    state: Mapped[CallOutState] = mapped_column(words(CallOutState), default=CallOutState.OPEN)
+    state: Mapped[CallOutState] = mapped_column(words(CallOutState), default=CallOutState.PLANNED)
     ways: Mapped[list[str]] = mapped_column(default=list)  # channel names in order
-    tries: Mapped[int] = mapped_column(default=3)  # how often one person is tried
-    again_seconds: Mapped[int] = mapped_column(default=180)  # between tries of one person
+    tries: Mapped[int] = mapped_column(default=4)  # how often one person is tried, calls and messages together
+    again_seconds: Mapped[int] = mapped_column(default=180)  # how long a message may go unanswered, and between rounds
     surplus: Mapped[int] = mapped_column(default=150)  # per cent of what is missing that is asked at first
     widen_seconds: Mapped[int] = mapped_column(default=120)  # then the next wave
     override_quiet: Mapped[bool] = mapped_column(default=True)
     needs_pin: Mapped[bool] = mapped_column(default=False)
-    wave: Mapped[int] = mapped_column(default=0)
+    wave: Mapped[int] = mapped_column(default=0)  # how many waves have been asked
     due_at: Mapped[datetime | None] = mapped_column(index=True)  # when the next wave is to be looked at
     opened_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     opened_at: Mapped[datetime] = mapped_column(default=utcnow)
@@ -256,6 +256,7 @@ class Ask(Base):
     __tablename__ = "ask"
     __table_args__ = (
         UniqueConstraint("call_out_id", "person_id"),
+        Index("ix_ask_call_out", "call_out_id", "state", "position"),
         Index("ix_ask_alert", "alert_id", "person_id"),
         Index("ix_ask_due", "due_at"),
         Index("ix_ask_token", "token_hash", unique=True),
@@ -265,6 +266,7 @@ class Ask(Base):
     alert_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("alert.id", ondelete="CASCADE"))
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"))
     need_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("need.id", ondelete="CASCADE"))  # what they fill
+    position: Mapped[int] = mapped_column(default=0)  # whose turn comes first
     wave: Mapped[int] = mapped_column(default=0)
     state: Mapped[AskState] = mapped_column(words(AskState), default=AskState.WAITING)
     why: Mapped[str] = mapped_column(String(200), default="")  # not reached: in words
@@ -273,7 +275,7 @@ class Ask(Base):
     arrives_at: Mapped[datetime | None]
     way: Mapped[str] = mapped_column(String(20), default="")  # the channel of the answer
     tries: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[datetime | None]  # when they are tried next
+    due_at: Mapped[datetime | None]  # when they are tried next; None: nothing more comes by itself
     token_hash: Mapped[str | None] = mapped_column(String(64))  # SHA-256 of the personal one-time link
     asked_at: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
@@ -288,7 +290,7 @@ class Reply(Base):
     ask_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ask.id", ondelete="CASCADE"))
     way: Mapped[str] = mapped_column(String(20))
     reference: Mapped[str] = mapped_column(String(200))  # the provider's id of what carried it: counted once
-    word: Mapped[str] = mapped_column(String(10))  # yes | no | later | unclear
+    word: Mapped[str] = mapped_column(String(10))  # yes | no | later | unclear | unproven (before the PIN) | wrong_pin
     minutes: Mapped[int | None]
     raw: Mapped[str] = mapped_column(String(500), default="")
     at: Mapped[datetime] = mapped_column(default=utcnow)

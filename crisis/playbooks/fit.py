@@ -129,6 +129,9 @@ def _structure(playbook: Playbook, channels: Mapping[str, Facts]) -> Iterator[_N
             yield _Note("error", ("messages",), say)
     for key, message in playbook.messages.items():
         here: Where = ("messages", key)
+        if message.phase == "call_out":  # words to our own people: corrected by cancelling it
+            yield from _addresses(key, message, channels)
+            continue
         yield from _target(playbook, here, "corrected_by", message.corrected_by, "correction")
         if message.phase != "all_clear" or message.ended_by is not None:
             yield from _target(playbook, here, "ended_by", message.ended_by, "all_clear")

@@ -108,9 +108,27 @@ WORDS: dict[Language, dict[str, str]] = {
 }
 
 PHASE_WORDS: dict[Language, dict[Phase, str]] = {
-    "nb": {"initial": "Første melding", "update": "Oppdatering", "correction": "Rettelse", "all_clear": "Avslutning"},
-    "nn": {"initial": "Første melding", "update": "Oppdatering", "correction": "Retting", "all_clear": "Avslutning"},
-    "en": {"initial": "First message", "update": "Update", "correction": "Correction", "all_clear": "All clear"},
+    "nb": {
+        "initial": "Første melding",
+        "update": "Oppdatering",
+        "correction": "Rettelse",
+        "all_clear": "Avslutning",
+        "call_out": "Innkalling",
+    },
+    "nn": {
+        "initial": "Første melding",
+        "update": "Oppdatering",
+        "correction": "Retting",
+        "all_clear": "Avslutning",
+        "call_out": "Innkalling",
+    },
+    "en": {
+        "initial": "First message",
+        "update": "Update",
+        "correction": "Correction",
+        "all_clear": "All clear",
+        "call_out": "Call-out",
+    },
 }
 
 LANES: dict[Language, dict[Lane, str]] = {

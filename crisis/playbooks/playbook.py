@@ -18,8 +18,8 @@ from crisis.sentence import Sentence
 from crisis.settings import Frozen, Language
 
 SlotType = Literal["text", "place", "time", "number", "phone", "choice", "url"]
-Phase = Literal["initial", "update", "correction", "all_clear"]
-PHASES: tuple[Phase, ...] = ("initial", "update", "correction", "all_clear")
+Phase = Literal["initial", "update", "correction", "all_clear", "call_out"]
+PHASES: tuple[Phase, ...] = ("initial", "update", "correction", "all_clear")  # what every playbook says to others
 Lane = Literal["danger_to_life", "next_of_kin", "press", "rumour", "question", "offer", "complaint", "thanks"]
 
 BUILT_IN: dict[str, int] = {"organisation": 40, "link": 60, "next_update": 5}  # always there, and their greatest length

@@ -107,7 +107,7 @@ def _unwilling() -> ColumnElement[bool]:
 _READ = (
     *(_D.id, _D.broadcast_id, _D.address, _D.language, _D.text_id, _D.follows_id),
     *(_D.priority, _D.attempts, _D.looks, _D.first_attempt_at, _D.due_at),
-    *(_D.account_id, _D.through_id, _D.manner),
+    *(_D.account_id, _D.through_id, _D.manner, _D.ask_id),
 )
 
 
@@ -180,6 +180,7 @@ def claim(
     known: Known | None = None,
     luggage: Luggage | None = None,
     shard: Shard = WHOLE,
+    answer_url: Callable[[uuid.UUID], str] | None = None,
 ) -> list[Claimed]:
     """Take up to `limit` due deliveries of the account, urgent first; they are `sending` from the commit on."""
     asked = {"account_id": account_id, "now": now, "furthest": furthest(now), "limit": limit}
@@ -187,8 +188,8 @@ def claim(
         asked |= {"shard": shard.number, "of": shard.of}
     found = _ask(session, partial(_chosen, split=not shard.whole), asked)
     found.sort(key=lambda cells: (cells[6], cells[10], cells[0]))
-    willing = [cells for cells in found if not cells[14]]
-    unwilling = [cells for cells in found if cells[14]]
+    willing = [cells for cells in found if not cells[15]]
+    unwilling = [cells for cells in found if cells[15]]
     moves = Moves()
     for to, state, rows in (
         ("claimed", DeliveryState.SENDING, willing),
@@ -202,7 +203,7 @@ def claim(
         willing = _hold_back(session, willing, carried, moves, now)
     moves.write(session)
     claimed = [_row(cells, now, attempts=cells[7] + 1, looks=0) for cells in willing]
-    return outgoing(session, claimed, known or Known(), unsubscribe_url, carried)
+    return outgoing(session, claimed, known or Known(), unsubscribe_url, carried, answer_url)
 
 
 def _carried(session: Session, luggage: Luggage | None, rows: Sequence[Sequence[Any]]) -> Carried:
@@ -227,13 +228,18 @@ def _hold_back(
 
 
 def claim_uncertain(
-    session: Session, account_id: uuid.UUID, limit: int, now: datetime, luggage: Luggage | None = None
+    session: Session,
+    account_id: uuid.UUID,
+    limit: int,
+    now: datetime,
+    luggage: Luggage | None = None,
+    answer_url: Callable[[uuid.UUID], str] | None = None,
 ) -> list[Claimed]:
     """Uncertain deliveries whose time to be found out has come. They stay uncertain; the look is counted."""
     found = _ask(session, _uncertain, {"account_id": account_id, "now": now, "limit": limit})
     _set(session, "looked", found, now)
     rows = [_row(cells, now, attempts=cells[7], looks=cells[8] + 1) for cells in found]
-    return outgoing(session, rows, Known(), None, _carried(session, luggage, found))
+    return outgoing(session, rows, Known(), None, _carried(session, luggage, found), answer_url)
 
 
 def _ask(session: Session, statement: Callable[..., Executable], asked: dict[str, Any]) -> list[list[Any]]:
@@ -256,6 +262,7 @@ def _row(cells: Sequence[Any], now: datetime, *, attempts: int, looks: int) -> R
         *(_hex(cells[0]), _hex(cells[1]), cells[2], cells[3], _hex(cells[4]), cells[5] and _hex(cells[5])),
         *(cells[6], attempts, looks, first, _hex(cells[11]), _hex(cells[12])),
         manner=cells[13],
+        ask_id=cells[14] and _hex(cells[14]),
     )
 
 

@@ -32,6 +32,7 @@ class Desk:
     owner: str
     unsubscribe_url: Callable[[uuid.UUID], str] | None = None
     luggage: Luggage | None = None  # what texts carry: pictures and films
+    answer_url: Callable[[uuid.UUID], str] | None = None  # the personal address in a call-out
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 

@@ -217,7 +217,15 @@ class Drain:
             self._renewed_at = self._leased_at = at
             desk = self._desk
             batch = claim(
-                session, self._account_id, limit, now, desk.unsubscribe_url, self._known, desk.luggage, self._shard
+                session,
+                self._account_id,
+                limit,
+                now,
+                desk.unsubscribe_url,
+                self._known,
+                desk.luggage,
+                self._shard,
+                desk.answer_url,
             )
         journal.claimed(account.key, batch, now, self._desk.now())
         return batch

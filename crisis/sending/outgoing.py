@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from crisis.channels.base import Outgoing
 from crisis.media.leaving import Carried
 from crisis.models import Broadcast, BroadcastText, CallOut, Delivery, Incident, Removal, Unit
+from crisis.sending.answer_links import MARK
 from crisis.states import STANDS, Manner, Purpose, RemovalState
 
 LEFT_STANDING = (RemovalState.FAILED, RemovalState.CANCELLED)
@@ -52,6 +53,7 @@ class Row:
     account_id: str
     through_id: str
     manner: str = Manner.UNDER
+    ask_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -109,6 +111,7 @@ def outgoing(
     known: Known,
     unsubscribe_url: Callable[[uuid.UUID], str] | None,
     carried: Carried,
+    answer_url: Callable[[uuid.UUID], str] | None = None,
 ) -> list[Claimed]:
     """Turn rows into the values an adapter gets."""
     if not rows:
@@ -123,7 +126,7 @@ def outgoing(
             delivery_id=row.id,
             address=row.address,
             language=row.language,
-            text=text.text,
+            text=_personal(text.text, row.ask_id, answer_url),
             title=text.title,
             reply_to=thread[-1] if thread and row.manner != Manner.APART else None,
             thread=thread if row.manner != Manner.APART else (),
@@ -164,6 +167,13 @@ def _changed(session: Session, rows: Sequence[Row]) -> dict[str, str]:
         for delivery_id, provider_id, through_id in session.execute(asked)
         if provider_id and through_id.hex == inside[delivery_id.hex].through_id
     }
+
+
+def _personal(text: str, ask_id: str | None, answer_url: Callable[[uuid.UUID], str] | None) -> str:
+    """The frozen text with the asked person's own address where a call-out left room for it."""
+    if MARK not in text:
+        return text
+    return text.replace(MARK, answer_url(uuid.UUID(ask_id)) if ask_id and answer_url else "")
 
 
 def _threads(session: Session, rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,183 @@
+"""The conversation on the telephone: what a key means at each step, and what is said next. Decides; speaks no markup.
+
+Nobody is taken at their silence: no key is no answer, and a machine is never a yes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crisis.channels.base import Press, Speech
+from crisis.channels.voice_words import words
+from crisis.models import Account, Alert, Ask, BroadcastText, CallOut, Delivery, Person
+from crisis.oncall import answering
+from crisis.oncall.answering import Said
+from crisis.oncall.reply_words import LONGEST_WAIT
+from crisis.settings import LANGUAGES, Language
+from crisis.states import AskState, CallOutState
+
+PIN_DIGITS, MINUTE_DIGITS = 8, 4
+PROVEN = "-proven"  # after a step's name: the PIN was right in this call. The provider signs the address it stands in.
+
+
+def heard(session: Session, account: Account, press: Press, now: datetime) -> Speech:
+    """What is said next to whoever is on the line. Everything they did that counts is kept."""
+    ask = _on_the_line(session, account, press, now)
+    if ask is None:
+        say = words(LANGUAGES[0]).nothing_open if press.word == "incoming" else words(LANGUAGES[0]).not_yours
+        return Speech([say], LANGUAGES[0])
+    spoken = session.scalars(select(Person.language).where(Person.id == ask.person_id)).one()
+    line = _Line(session, ask, press, spoken if spoken in LANGUAGES else LANGUAGES[0], now)
+    if line.over:
+        return Speech([words(line.language).nothing_open], line.language)
+    match press.word:
+        case "machine":
+            line.left_on_a_machine()
+            return Speech(line.text(), line.language)
+        case "none":
+            return Speech([words(line.language).unanswered], line.language)
+        case "answered":
+            return Speech([], line.language)  # the call speaks already
+        case "incoming":
+            return line.first()
+    step, proven = press.step.removesuffix(PROVEN), press.step.endswith(PROVEN)
+    match step:
+        case "pin":
+            return line.pin()
+        case "minutes":
+            return line.minutes(proven=proven)
+        case _:
+            return line.choice(proven=proven)
+
+
+@dataclass(slots=True)
+class _Line:
+    """One call at one moment: who is on it, and what they just did."""
+
+    session: Session
+    ask: Ask
+    press: Press
+    language: Language
+    now: datetime
+
+    @property
+    def over(self) -> bool:
+        call_out = self.call_out
+        if call_out is not None:
+            return call_out.state is CallOutState.CLOSED
+        alert = self.session.get(Alert, self.ask.alert_id) if self.ask.alert_id else None
+        return alert is None or alert.ended_at is not None
+
+    @property
+    def call_out(self) -> CallOut | None:
+        return self.session.get(CallOut, self.ask.call_out_id) if self.ask.call_out_id else None
+
+    @property
+    def needs_pin(self) -> bool:
+        return self.call_out is not None and self.call_out.needs_pin
+
+    def first(self) -> Speech:
+        """Where somebody who calls us begins."""
+        said = words(self.language)
+        if self.needs_pin:
+            return Speech([*self.text(), said.pin], self.language, "pin", PIN_DIGITS)
+        return self.menu()
+
+    def menu(self, *before: str, proven: bool = False) -> Speech:
+        kind = "call_out" if self.call_out is not None else "alert"
+        step = f"menu{PROVEN}" if proven else "menu"
+        return Speech([*before, words(self.language).menus[kind]], self.language, step)
+
+    def choice(self, *, proven: bool) -> Speech:
+        said = words(self.language)
+        if self.needs_pin and not proven and self.press.digits in ("1", "3"):
+            return Speech([said.pin], self.language, "pin", PIN_DIGITS)
+        match self.press.digits:
+            case "1":
+                return self.take("yes", proven=proven)
+            case "2":
+                return self.take("no", proven=proven)
+            case "3":
+                return Speech([said.minutes], self.language, f"minutes{PROVEN if proven else ''}", MINUTE_DIGITS)
+            case "9":
+                return self.menu(*self.text(), proven=proven)
+            case _:
+                return self.menu(said.again, proven=proven)
+
+    def minutes(self, *, proven: bool) -> Speech:
+        typed = self.press.digits.strip("#*")
+        number = int(typed) if typed.isascii() and typed.isdecimal() else 0
+        if not 0 < number <= LONGEST_WAIT:
+            said = words(self.language)
+            step = f"minutes{PROVEN if proven else ''}"
+            return Speech([said.again, said.minutes], self.language, step, MINUTE_DIGITS)
+        return self.take("later", number, proven=proven)
+
+    def pin(self) -> Speech:
+        said = words(self.language)
+        typed = self.press.digits.strip("#*")
+        if answering.right_pin(self.session, self.ask, typed, self.reference(), self.now):
+            return self.menu(proven=True)
+        return Speech([said.pin_wrong, said.pin], self.language, "pin", PIN_DIGITS)
+
+    def take(self, word: str, minutes: int | None = None, *, proven: bool) -> Speech:
+        said = words(self.language)
+        given = Said(word, "voice", self.reference(), minutes, f"{self.press.digits}")
+        kind = answering.answer(self.session, self.ask.id, given, self.now, proven=proven)
+        later = said.later.format(minutes=minutes) if minutes else said.yes
+        told = {
+            "coming": later,
+            "taken": said.taken,
+            "reserve": said.reserve,
+            "no": said.no,
+            "over": said.nothing_open,
+        }
+        return Speech([told.get(kind, said.unanswered)], self.language)
+
+    def text(self) -> list[str]:
+        """What was frozen to be said; somebody may call in where nobody is rung up, and hears the headline then."""
+        of = self.call_out.broadcast_id if self.call_out is not None else self._last_asked()
+        texts = self.session.execute(
+            select(BroadcastText.channel, BroadcastText.title, BroadcastText.text).where(
+                BroadcastText.broadcast_id == of, BroadcastText.language == self.language
+            )
+        ).all()
+        spoken = next((row.text for row in texts if row.channel == "voice"), None)
+        return [spoken] if spoken else [row.title for row in texts[:1]]
+
+    def _last_asked(self) -> uuid.UUID | None:
+        return self.session.scalar(
+            select(Delivery.broadcast_id).where(Delivery.ask_id == self.ask.id).order_by(Delivery.id.desc()).limit(1)
+        )
+
+    def left_on_a_machine(self) -> None:
+        if self.ask.state is AskState.RINGING:
+            self.ask.state = AskState.VOICEMAIL
+            self.ask.due_at = self.now if self.call_out is not None else self.ask.due_at
+            self.session.flush()
+
+    def reference(self) -> str:
+        """The same key in the same step of the same call, told twice, is one answer."""
+        return f"{self.press.provider_id}:{self.press.step or 'menu'}:{self.press.digits}"[:200]
+
+
+def _on_the_line(session: Session, account: Account, press: Press, now: datetime) -> Ask | None:
+    """Who it is: whoever the call was made for; for a call to us, whoever of this number was asked last."""
+    if press.word == "incoming" or (press.reference is None and press.author):
+        found = answering.asked_at(session, press.author, answering.recent(session, account, now))
+        return session.get(Ask, found) if found else None
+    try:
+        delivery_id = uuid.UUID((press.reference or "").partition(".")[0])
+    except ValueError:
+        return None
+    delivery = session.get(Delivery, delivery_id)
+    if delivery is None or delivery.ask_id is None or account.id not in (delivery.account_id, delivery.through_id):
+        return None
+    if press.author and press.author != delivery.address:
+        return None  # a callback for somebody else's call
+    return session.get(Ask, delivery.ask_id)
