@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from crisis.db import Database
+from crisis.db import BUSY_SECONDS, Database
 from crisis.settings import SettingsError
 
 if TYPE_CHECKING:  # 150 ms to import, and every process asks here whether the tables are right
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # 150 ms to import, and every process asks here whether the t
 
 FOLDER = Path(__file__).parent
 TABLE = "alembic_version"  # Alembic's own, with one row
+LONGEST_UPGRADE = 600  # seconds
 ONE_AT_A_TIME = 7_320_944_116  # PostgreSQL advisory lock: any number, the same in every process
 
 
@@ -79,6 +80,8 @@ def upgrade(database: Database) -> tuple[str | None, str | None]:
         if database.is_sqlite:
             # A changed table is copied and renamed; with foreign keys on, that would delete what points at it.
             _outside_transaction(connection, "PRAGMA foreign_keys=OFF")
+            # Somebody else's upgrade is waited for: it takes longer than any other write.
+            _outside_transaction(connection, f"PRAGMA busy_timeout={LONGEST_UPGRADE * 1000}")
         try:
             with connection.begin():
                 if not database.is_sqlite:
@@ -91,6 +94,7 @@ def upgrade(database: Database) -> tuple[str | None, str | None]:
         finally:
             if database.is_sqlite:
                 _outside_transaction(connection, "PRAGMA foreign_keys=ON")
+                _outside_transaction(connection, f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
     return before, current(database)
 
 
