@@ -79,7 +79,8 @@ def test_settings_check_tells_all_mistakes_and_their_lines(crisis: Crisis, folde
 
 def test_settings_check_wants_real_secrets_of_real_accounts(crisis: Crisis, folder: Path) -> None:
     path = folder / "crisis.toml"
-    path.write_text(path.read_text().replace('base_url = "http://127.0.0.1:8090"', 'base_url = "https://api.x.com"', 1))
+    before, after = path.read_text().split('handle = "OUS_demo"', 1)
+    path.write_text(before + 'handle = "OUS_demo"' + after.replace("http://127.0.0.1:8090", "https://api.x.com", 1))
     said = crisis("settings", "check")
     assert said.status == 1
     assert "account x-ous, consumer_key: environment variable X_OUS_CONSUMER_KEY is not set" in said.err
@@ -193,7 +194,8 @@ def test_run_refuses_a_given_redis_that_is_away(crisis: Crisis, monkeypatch: pyt
 @pytest.mark.parametrize("command", [["run"], ["console"]])
 def test_demo_users_are_refused_beside_anything_real(demo: Crisis, folder: Path, command: list[str]) -> None:
     path, ports = folder / "crisis.toml", free_ports(3)
-    path.write_text(path.read_text().replace('base_url = "http://127.0.0.1:8090"', 'base_url = "https://api.x.com"', 1))
+    before, after = path.read_text().split('handle = "OUS_demo"', 1)
+    path.write_text(before + 'handle = "OUS_demo"' + after.replace("http://127.0.0.1:8090", "https://api.x.com", 1))
     moves = ["--port", "--simulator-port", "--mail-port"]
     options = [word for pair in zip(moves, map(str, ports), strict=True) for word in pair] if command == ["run"] else []
     said = demo(*command, *options)

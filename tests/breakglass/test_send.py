@@ -32,7 +32,7 @@ def test_everybody_gets_it_once_with_everything_else_down(here: Vault) -> None:
     (text,) = {one["body"] for one in here.town.simulator.state("messages")["messages"] if one["to"] in phones}
     assert text in said.out.replace("\n    ", "\n")
     assert "LIVE. Real people get this." in said.out
-    assert "In all 28 deliveries, to 12 persons" in said.out
+    assert "In all 36 deliveries, to 12 persons" in said.out
     assert "All out." in said.out
 
 

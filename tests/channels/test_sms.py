@@ -37,6 +37,7 @@ pytestmark = pytest.mark.asyncio
 ACCOUNT = "AC" + "0" * 32
 TOKEN, KEY_SECRET = "auth-token-1", "api-key-secret-2"
 SID = "SM" + "1" * 32
+BEGAN = contract.now()  # the messages below are dated from when this file was read
 OUT = replace(contract.OUT, address="+4790000001")
 MADE = Reply(201, {"sid": SID, "status": "queued", "num_segments": "1"})
 
@@ -219,7 +220,7 @@ async def test_reads_the_recorded_answers(sample: dict[str, Any], open_at: contr
     ids=["nothing", "there", "trial account", "blanks", "hours ago", "other words", "theirs", "among others"],
 )
 async def test_find(messages: list[dict[str, Any]], found: str | None, open_at: contract.Open) -> None:
-    out = replace(OUT, first_attempt_at=contract.now())
+    out = replace(OUT, first_attempt_at=BEGAN)
     async with serving(listed(*messages)) as stub:
         channel = open_at(stub.url)
         assert isinstance(channel, LooksUp)
@@ -230,7 +231,7 @@ async def test_find(messages: list[dict[str, Any]], found: str | None, open_at: 
 
 
 async def test_find_does_not_guess(open_at: contract.Open, tmp_path: Path) -> None:
-    out = replace(OUT, first_attempt_at=contract.now())
+    out = replace(OUT, first_attempt_at=BEGAN)
     many = [message("noe annet", 1, sid=f"SM{n:032}") for n in range(200)]
     two, wordless = listed(message(OUT.text, 1), message(OUT.text, 2, sid="SM2")), listed(message("", 1))
     for reply in (two, listed(*many), wordless, Reply(200, {"odd": 1})):

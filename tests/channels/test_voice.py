@@ -39,6 +39,7 @@ pytestmark = pytest.mark.asyncio
 
 ACCOUNT = "AC" + "0" * 32
 SID = "CA" + "1" * 32
+BEGAN = contract.now()  # the messages below are dated from when this file was read
 OURS = "+4759440000"
 OUT = replace(contract.OUT, address="+4790000001", text="Mange er skadd. Møt på Ullevål kl. 14.00.")
 ASK = replace(OUT, asks="call_out")
@@ -244,7 +245,7 @@ async def test_numbers(code: int, status: int, means: type[SendError], open_at: 
     ids=["nothing", "there", "hours ago", "theirs", "among others"],
 )
 async def test_find(calls: list[dict[str, Any]], found: str | None, open_at: contract.Open) -> None:
-    out = replace(OUT, first_attempt_at=contract.now())
+    out = replace(OUT, first_attempt_at=BEGAN)
     async with serving(listed(*calls)) as stub:
         channel = open_at(stub.url)
         assert isinstance(channel, LooksUp)
@@ -256,7 +257,7 @@ async def test_find(calls: list[dict[str, Any]], found: str | None, open_at: con
 
 
 async def test_find_does_not_guess(open_at: contract.Open) -> None:
-    out = replace(OUT, first_attempt_at=contract.now())
+    out = replace(OUT, first_attempt_at=BEGAN)
     for reply in (listed(call(1), call(2, sid="CA2")), Reply(200, {"odd": 1})):
         async with serving(reply) as stub:
             channel = open_at(stub.url)

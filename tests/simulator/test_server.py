@@ -140,7 +140,7 @@ def test_the_square_shows_everything_and_escapes_it(
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     assert "+15005559001" in page.text
     parts = requests.get(f"{simulator.url}/square/parts", timeout=5)
-    assert set(parts.json()) == {"posts", "phones", "calls", "mail", "trouble"}
+    assert set(parts.json()) == {"posts", "phones", "calls", "networks", "mail", "trouble"}
     again = requests.get(f"{simulator.url}/square/parts", headers={"If-None-Match": parts.headers["ETag"]}, timeout=5)
     assert again.status_code in (200, 304)
     found = requests.get(f"{simulator.url}/square/parts", params={"search": "no such thing"}, timeout=5).json()
