@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -104,11 +104,28 @@ def _unwilling() -> ColumnElement[bool]:
     )
 
 
-_READ = (
-    *(_D.id, _D.broadcast_id, _D.address, _D.language, _D.text_id, _D.follows_id),
-    *(_D.priority, _D.attempts, _D.looks, _D.first_attempt_at, _D.due_at),
-    *(_D.account_id, _D.through_id, _D.manner, _D.ask_id),
-)
+class _Cells(NamedTuple):
+    """What is read of a delivery, as JSON gives it: ids are texts, with dashes on PostgreSQL."""
+
+    id: str
+    broadcast_id: str
+    address: str
+    language: str
+    text_id: str
+    follows_id: str | None
+    priority: int
+    attempts: int
+    looks: int
+    first_attempt_at: str | None
+    due_at: str
+    account_id: str
+    through_id: str
+    manner: str
+    ask_id: str | None
+    unwilling: bool = False  # asked for only where something is about to leave
+
+
+_READ = tuple(_D[name] for name in _Cells._fields if name in _D)
 
 
 # Built once for each kind of database: building them for every batch costs as much as running them.
@@ -187,44 +204,42 @@ def claim(
     if not shard.whole:
         asked |= {"shard": shard.number, "of": shard.of}
     found = _ask(session, partial(_chosen, split=not shard.whole), asked)
-    found.sort(key=lambda cells: (cells[6], cells[10], cells[0]))
-    willing = [cells for cells in found if not cells[15]]
-    unwilling = [cells for cells in found if cells[15]]
+    found.sort(key=lambda cells: (cells.priority, cells.due_at, cells.id))
+    willing = [cells for cells in found if not cells.unwilling]
+    unwilling = [cells for cells in found if cells.unwilling]
     moves = Moves()
     for to, state, rows in (
         ("claimed", DeliveryState.SENDING, willing),
         ("suppressed", DeliveryState.SUPPRESSED, unwilling),
     ):
         _set(session, to, rows, now)
-        for (broadcast_id, whose), count in Counter((cells[1], cells[11]) for cells in rows).items():
+        for (broadcast_id, whose), count in Counter((cells.broadcast_id, cells.account_id) for cells in rows).items():
             moves.move(uuid.UUID(broadcast_id), uuid.UUID(whose), DeliveryState.QUEUED, state, count)
     carried = _carried(session, luggage, willing)
     if carried.held_back:
         willing = _hold_back(session, willing, carried, moves, now)
     moves.write(session)
-    claimed = [_row(cells, now, attempts=cells[7] + 1, looks=0) for cells in willing]
+    claimed = [_row(cells, now, attempts=cells.attempts + 1, looks=0) for cells in willing]
     return outgoing(session, claimed, known or Known(), unsubscribe_url, carried, answer_url)
 
 
-def _carried(session: Session, luggage: Luggage | None, rows: Sequence[Sequence[Any]]) -> Carried:
-    return luggage.carried(session, {uuid.UUID(cells[4]) for cells in rows}) if luggage and rows else Carried()
+def _carried(session: Session, luggage: Luggage | None, rows: Sequence[_Cells]) -> Carried:
+    return luggage.carried(session, {uuid.UUID(cells.text_id) for cells in rows}) if luggage and rows else Carried()
 
 
-def _hold_back(
-    session: Session, rows: Sequence[list[Any]], carried: Carried, moves: Moves, now: datetime
-) -> list[list[Any]]:
+def _hold_back(session: Session, rows: Sequence[_Cells], carried: Carried, moves: Moves, now: datetime) -> list[_Cells]:
     """Take out those whose pictures or films may not leave any more."""
     for text_id, (state, say) in carried.held_back.items():
-        held = [cells for cells in rows if uuid.UUID(cells[4]) == text_id]
+        held = [cells for cells in rows if uuid.UUID(cells.text_id) == text_id]
         session.execute(
             update(Delivery)
-            .where(Delivery.id.in_([uuid.UUID(cells[0]) for cells in held]))
+            .where(Delivery.id.in_([uuid.UUID(cells.id) for cells in held]))
             .values(state=state, lease_until=None, say=say, changed_at=now)
             .execution_options(synchronize_session=False)
         )
         for cells in held:
-            moves.move(uuid.UUID(cells[1]), uuid.UUID(cells[11]), DeliveryState.SENDING, state)
-    return [cells for cells in rows if uuid.UUID(cells[4]) not in carried.held_back]
+            moves.move(uuid.UUID(cells.broadcast_id), uuid.UUID(cells.account_id), DeliveryState.SENDING, state)
+    return [cells for cells in rows if uuid.UUID(cells.text_id) not in carried.held_back]
 
 
 def claim_uncertain(
@@ -238,31 +253,40 @@ def claim_uncertain(
     """Uncertain deliveries whose time to be found out has come. They stay uncertain; the look is counted."""
     found = _ask(session, _uncertain, {"account_id": account_id, "now": now, "limit": limit})
     _set(session, "looked", found, now)
-    rows = [_row(cells, now, attempts=cells[7], looks=cells[8] + 1) for cells in found]
+    rows = [_row(cells, now, attempts=cells.attempts, looks=cells.looks + 1) for cells in found]
     return outgoing(session, rows, Known(), None, _carried(session, luggage, found), answer_url)
 
 
-def _ask(session: Session, statement: Callable[..., Executable], asked: dict[str, Any]) -> list[list[Any]]:
+def _ask(session: Session, statement: Callable[..., Executable], asked: dict[str, Any]) -> list[_Cells]:
     connection = session.connection()
     told = connection.execute(statement(sqlite=bulk.is_sqlite(connection.dialect)), asked).scalar()
-    return json.loads(told) if told else []
+    return [_Cells(*cells) for cells in json.loads(told)] if told else []
 
 
-def _set(session: Session, to: str, rows: Sequence[Sequence[Any]], now: datetime) -> None:
+def _set(session: Session, to: str, rows: Sequence[_Cells], now: datetime) -> None:
     if rows:
         connection = session.connection()
-        given = bulk.pack((cells[0],) for cells in rows)
+        given = bulk.pack((cells.id,) for cells in rows)
         asked = {"given": given, "at": now} | ({} if to == "suppressed" else {"until": now + DELIVERY_LEASE})
         connection.execute(_change(sqlite=bulk.is_sqlite(connection.dialect), to=to), asked)
 
 
-def _row(cells: Sequence[Any], now: datetime, *, attempts: int, looks: int) -> Row:
-    first = bulk.to_time(cells[9]) if cells[9] else now
+def _row(cells: _Cells, now: datetime, *, attempts: int, looks: int) -> Row:
     return Row(
-        *(_hex(cells[0]), _hex(cells[1]), cells[2], cells[3], _hex(cells[4]), cells[5] and _hex(cells[5])),
-        *(cells[6], attempts, looks, first, _hex(cells[11]), _hex(cells[12])),
-        manner=cells[13],
-        ask_id=cells[14] and _hex(cells[14]),
+        id=_hex(cells.id),
+        broadcast_id=_hex(cells.broadcast_id),
+        address=cells.address,
+        language=cells.language,
+        text_id=_hex(cells.text_id),
+        follows_id=cells.follows_id and _hex(cells.follows_id),
+        priority=cells.priority,
+        attempts=attempts,
+        looks=looks,
+        first_attempt_at=bulk.to_time(cells.first_attempt_at) if cells.first_attempt_at else now,
+        account_id=_hex(cells.account_id),
+        through_id=_hex(cells.through_id),
+        manner=cells.manner,
+        ask_id=cells.ask_id and _hex(cells.ask_id),
     )
 
 
