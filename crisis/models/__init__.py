@@ -20,7 +20,7 @@ from crisis.models.oncall import (
     RotaWarning,
     SeenCall,
 )
-from crisis.models.people import Destination, DestinationCode, Group, OptOut, Person, membership
+from crisis.models.people import Destination, Group, OptOut, Person, membership
 from crisis.models.planned import PlannedPost
 from crisis.models.playbook import SignOff
 from crisis.models.record import AuditHead, AuditRow, Heartbeat
@@ -57,7 +57,6 @@ __all__ = [
     "CallOut",
     "Delivery",
     "Destination",
-    "DestinationCode",
     "Escalation",
     "EscalationStep",
     "FrozenMedia",

@@ -69,18 +69,6 @@ class Destination(Base):
     person: Mapped[Person] = relationship(back_populates="destinations")
 
 
-class DestinationCode(Base):
-    """A code that was sent to a destination and has not come back yet. Only its SHA-256 is kept."""
-
-    __tablename__ = "destination_code"
-    destination_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("destination.id", ondelete="CASCADE"), primary_key=True
-    )
-    code_hash: Mapped[str] = mapped_column(String(64))
-    sent_at: Mapped[datetime] = mapped_column(default=utcnow)
-    tries: Mapped[int] = mapped_column(default=0)
-
-
 class OptOut(Base):
     """An address that has said stop to one account. Kept for ever; START ends it and a later STOP is a new row."""
 

@@ -205,17 +205,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "number", name=op.f("pk_shard")),
     )
     op.create_table(
-        "destination_code",
-        sa.Column("destination_id", sa.Uuid(), nullable=False),
-        sa.Column("code_hash", sa.String(length=64), nullable=False),
-        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["destination_id"], ["destination.id"], name=op.f("fk_destination_code_destination_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("destination_id", name=op.f("pk_destination_code")),
-    )
-    op.create_table(
         "media_item",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("unit_id", sa.Uuid(), nullable=False),
@@ -781,10 +770,10 @@ def upgrade() -> None:
             batch_op.f("uq_delivery_broadcast_id_account_id_address_language_round"),
             ["broadcast_id", "account_id", "address", "language", "round"],
         )
+        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
         batch_op.create_foreign_key(
             batch_op.f("fk_delivery_through_id_mode"), "account", ["through_id", "mode"], ["id", "mode"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_delivery_ask_id"), "ask", ["ask_id"], ["id"], ondelete="SET NULL")
 
     with op.batch_alter_table("destination", schema=None) as batch_op:
         batch_op.add_column(sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
@@ -942,15 +931,15 @@ def upgrade() -> None:
             sqlite_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
             postgresql_where=sa.text("delivery_id IS NULL AND in_reply_to IS NOT NULL"),
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_inbound_account_id_mode"), "account", ["account_id", "mode"], ["id", "mode"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_rumour_id"), "rumour", ["rumour_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_broadcast_id"), "broadcast", ["broadcast_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_settled_by"), "user", ["settled_by"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_unit_id"), "unit", ["unit_id"], ["id"])
-        batch_op.create_foreign_key(batch_op.f("fk_inbound_incident_id"), "incident", ["incident_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbound_folded_into_id"), "inbound", ["folded_into_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbound_claimed_by"), "user", ["claimed_by"], ["id"])
 
     with op.batch_alter_table("person", schema=None) as batch_op:
