@@ -234,7 +234,11 @@ def exhaust(session: Session, call_out: CallOut, why: str, settings: Settings, n
     if opener is not None:
         told[opener.id] = opener
     notice.tell(
-        session, notice.too_few_come(call_out.title, call_out.id, lacking, settings), [*told.values()], broadcast, now
+        session,
+        notice.too_few_come(call_out.title, call_out.incident_id, lacking, settings),
+        [*told.values()],
+        broadcast,
+        now,
     )
     details = {"missing": lacking, "reason": why}
     audit.record(

@@ -14,7 +14,7 @@ SHORT_TITLE = 100  # of an alert's title in a text or on the phone
 
 
 def ask_to_take(alert: Alert, settings: Settings) -> Wording:
-    """Take it, or say no."""
+    """Take it, or say no. The telephone channel says itself which keys there are."""
     url = f"{settings.console.public_url}/alerts/{alert.id}"
     title = alert.title[:SHORT_TITLE]
     return Wording(
@@ -25,9 +25,9 @@ def ask_to_take(alert: Alert, settings: Settings) -> Wording:
             "en": f"ALERT: {title}. Answer 1 to take it, 2 for no. See {url}",
         },
         {
-            "nb": f"Alarm: {title}. Trykk 1 for å ta den, 2 for nei.",
-            "nn": f"Alarm: {title}. Trykk 1 for å ta han, 2 for nei.",
-            "en": f"Alert: {title}. Press 1 to take it, 2 for no.",
+            "nb": f"Alarm: {title}.",
+            "nn": f"Alarm: {title}.",
+            "en": f"Alert: {title}.",
         },
     )
 
