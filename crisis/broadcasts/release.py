@@ -77,6 +77,8 @@ def cleared(
     Parameters and what is raised: as `release`.
     """
     actor.demand(Role.OFFICER, broadcast.unit_id)
+    if broadcast.purpose is Purpose.PLANNED:
+        raise NotAllowed("a planned post leaves at its time; change it in the calendar")
     check_move(BROADCAST_MOVES, broadcast.state, BroadcastState.RELEASED)
     if broadcast.incident is not None and broadcast.incident.closed_at is not None:
         raise NotAllowed("the incident is closed; open a new one")

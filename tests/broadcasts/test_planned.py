@@ -422,3 +422,14 @@ def test_tags_give_way_to_the_text() -> None:
     assert [str(note) for note in made.notes] == ["X, nb: no room for #helse"]
     own = compose(UNIT, Wording("T", {"nb": "to all"}, {"x": {"nb": "to X #Kurs"}}, tags=("kurs",)), [account])
     assert own.texts["x", "nb"].text == "to X #Kurs", "a tag that stands in the text is not repeated"
+
+
+def test_nobody_lets_a_planned_post_go_by_hand(scene: Scene) -> None:
+    """Not even with the glass broken: its time, its approval and a live incident would all be passed over."""
+    approved(scene)
+    with scene.runtime.database.reading() as session:
+        broadcast_id = session.scalars(select(Broadcast.id).where(Broadcast.purpose == Purpose.PLANNED)).one()
+    for reason in (None, "now!"):
+        with pytest.raises(NotAllowed, match="in the calendar"):
+            scene.release(broadcast_id, break_glass=reason)
+    assert scene.deliveries(broadcast_id) == []
