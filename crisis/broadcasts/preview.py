@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -55,6 +55,25 @@ class Preview:
     @property
     def ready(self) -> bool:
         return self.composed.ready and self.receivers > 0
+
+    @property
+    def repeats(self) -> Mapping[tuple[str, str], str]:
+        """By account key and language: the channel further up that shows the public just the same words.
+
+        A dozen networks would otherwise be read a dozen times. What carries pictures, or was edited by hand, repeats
+        nothing.
+        """
+        first: dict[tuple[str, ...], str] = {}
+        found: dict[tuple[str, str], str] = {}
+        for share in self.accounts:
+            for words, _ in share.texts:
+                if share.medium != "wall" or words.edited or self.composed.media.get((words.channel, words.language)):
+                    continue
+                title = "" if FACTS[words.channel].form == "short" else words.title
+                same = first.setdefault((words.language, title, words.text), words.channel)
+                if same != words.channel:
+                    found[share.account.key, words.language] = same
+        return found
 
 
 def preview(
