@@ -201,7 +201,7 @@ class X:
         """So that answers to it are found. It has been posted: nothing that fails here may undo that."""
         try:
             self._conversations.add(post_id)
-        except Exception:
+        except Exception:  # whatever the database or the clock makes of it, the post stands
             log.exception("the conversation could not be remembered")
 
     def _call(self, method: str, path: str, **given: Any) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Where providers call us: receipts, what people write, and keys on telephones. Public addresses, proven by each channel's own signature.
+"""Where providers call us: receipts, what people write, and keys on telephones. Public addresses, each call proven.
 
 Hands the raw request to the account's channel and its events to sending and triage, in one transaction. Answers what the
 provider expects; a body is never logged.
