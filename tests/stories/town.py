@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from sqlalchemy import func, select, update
 
@@ -352,11 +353,8 @@ def town(
         path.write_text(edit(source))
         environment = {**os.environ, "CRISIS_SETTINGS": str(path), "PYTHONUNBUFFERED": "1"}
         environment |= {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
-        kept = {name: os.environ.get(name) for name in ("REDIS_URL", "DATABASE_URL")}
+        stack.enter_context(mock.patch.dict(os.environ))  # secrets of one town are unknown in the next test
         os.environ.update(REDIS_URL=redis_url, DATABASE_URL=database_url)
-        stack.callback(
-            lambda: [os.environ.pop(k, None) if v is None else os.environ.update({k: v}) for k, v in kept.items()]
-        )
         settings = wiring.load(path)
         keys.make_secret_key(settings)
         environment |= keys.demo_secrets(settings, environment)
