@@ -127,6 +127,7 @@ CHANNELS = (
     N_("E-mail"),
     N_("Incident page"),
     N_("Telephone"),
+    N_("Web site (WordPress)"),
 )  # the labels in the registry that differ between our languages
 
 
