@@ -143,7 +143,7 @@ def keep(session: Session, ask_id: uuid.UUID, said: Said, now: datetime) -> bool
 def written(session: Session, account: Account, inbounds: Sequence[Inbound], now: datetime) -> int:
     """Answers to call-outs among what people wrote to this account. Returns how many.
 
-    They leave the queue of triage, because the call-out's own board shows them. STOP stays what it is.
+    What was understood leaves the queue of triage; what was not stays there too, for a person. STOP stays what it is.
     """
     call_outs, count = recent(session, account, now) if inbounds else (), 0
     if not call_outs:
@@ -161,7 +161,8 @@ def written(session: Session, account: Account, inbounds: Sequence[Inbound], now
         kind = answer(session, ask_id, said, now)
         count += 1
         if new:
-            _take_out_of_triage(session, account, inbound, now)
+            if kind != "unclear":  # that one waits where people look, until somebody has read it
+                _take_out_of_triage(session, account, inbound, now)
             call_out = session.get(CallOut, call_out_id) if call_out_id else None
             if call_out is not None and kind in callout_words.SAID:
                 callout_words.tell(session, call_out, kind, [ask_id], now)

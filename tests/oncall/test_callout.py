@@ -9,10 +9,22 @@ import pytest
 from sqlalchemy import select, update
 
 from crisis.broadcasts.release import SecondPerson, release
-from crisis.models import Absence, Account, Ask, AuditRow, Broadcast, CallOut, Delivery, Person, Reply, Tally
+from crisis.models import (
+    Absence,
+    Account,
+    Ask,
+    AuditRow,
+    Broadcast,
+    CallOut,
+    Delivery,
+    InboundRow,
+    Person,
+    Reply,
+    Tally,
+)
 from crisis.oncall import answering, callout, filling
 from crisis.sending.answer_links import MARK
-from crisis.states import AskState, BroadcastState, CallOutState, DeliveryState, Mode, NotAllowed
+from crisis.states import AskState, BroadcastState, CallOutState, DeliveryState, InboundState, Mode, NotAllowed
 from tests.oncall.callouts import Night
 
 
@@ -290,7 +302,7 @@ def test_people_are_added_by_hand_and_open_an_exhausted_one_again(night: Night) 
             callout.add(session, who, row, [stranger], parts.settings, parts.answers, night.now)
 
 
-def test_answers_in_writing_are_found_counted_once_and_leave_triage(night: Night) -> None:
+def test_answers_in_writing_are_counted_once_and_leave_triage_when_they_are_understood(night: Night) -> None:
     night.staff("nurse", count=3)
     night.plan(("nurse", 3))
     night.release()
@@ -307,8 +319,9 @@ def test_answers_in_writing_are_found_counted_once_and_leave_triage(night: Night
     assert night.ask(third).state is AskState.NO
     with night.scene.runtime.database.reading() as session:
         kept = session.scalars(select(Reply.word).order_by(Reply.at, Reply.id)).all()
+        waits = session.scalars(select(InboundRow.text).where(InboundRow.state == InboundState.WAITING)).all()
     assert kept == ["later", "unclear", "yes", "no"]
-    assert night.scene.runtime is not None
+    assert waits == ["maybe 20 min"]  # what nobody has understood is still where people look
     with night.scene.runtime.database.writing() as session:
         ask = session.scalars(select(Ask).where(Ask.person_id == other)).one()
         assert answering.settle(session, night.scene.actor("kari"), ask, "later", 20, night.now) == "coming"
