@@ -35,6 +35,8 @@ KEPT: tuple[str, ...] = (
     N_("a live incident was opened"),
     N_("its time passed before it could leave"),
     N_("the text is not what was approved"),
+    # what people say
+    N_("an answer to a call-out or an alert"),
     # deliveries and their attempts
     N_("found at the provider"),
     N_("safe to repeat"),

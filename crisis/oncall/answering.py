@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -141,17 +141,17 @@ def keep(session: Session, ask_id: uuid.UUID, said: Said, now: datetime) -> bool
 
 
 def written(session: Session, account: Account, inbounds: Sequence[Inbound], now: datetime) -> int:
-    """Answers to call-outs among what people wrote to this account. Returns how many.
+    """Answers to call-outs and alerts among what people wrote to this account. Returns how many.
 
     What was understood leaves the queue of triage; what was not stays there too, for a person. STOP stays what it is.
     """
-    call_outs, count = recent(session, account, now) if inbounds else (), 0
-    if not call_outs:
+    mine, count = awaited(account, now), 0
+    if not inbounds or session.scalar(select(Ask.id).where(mine).limit(1)) is None:
         return 0
     for inbound in inbounds:
         if inbound.consent is not None or inbound.repost or inbound.deleted:
             continue
-        ask_id = _asked(session, account, inbound, call_outs)
+        ask_id = _asked(session, account, inbound, mine)
         if ask_id is None:
             continue
         what = meaning(inbound.text)
@@ -176,41 +176,40 @@ def _new(session: Session, ask_id: uuid.UUID, reference: str) -> bool:
     return session.scalar(asked) is None
 
 
-def _asked(session: Session, account: Account, inbound: Inbound, call_outs: Sequence[uuid.UUID]) -> uuid.UUID | None:
+def _asked(session: Session, account: Account, inbound: Inbound, mine: ColumnElement[bool]) -> uuid.UUID | None:
     """Which asked person wrote this: by the message it answers, else by the address it came from."""
     if inbound.in_reply_to:
         found = session.scalar(
             select(Ask.id)
             .join(Delivery, Delivery.ask_id == Ask.id)
             .where(Delivery.through_id == account.id, Delivery.provider_id == inbound.in_reply_to)
-            .where(Ask.call_out_id.in_(call_outs))
+            .where(mine)
         )
         if found is not None:
             return found
-    return asked_at(session, inbound.author, call_outs)
+    return asked_at(session, inbound.author, mine)
 
 
-def asked_at(session: Session, address: str, call_outs: Sequence[uuid.UUID]) -> uuid.UUID | None:
+def asked_at(session: Session, address: str, mine: ColumnElement[bool]) -> uuid.UUID | None:
     """Who was asked last among those with this address: one rung up may answer with a text, or call us."""
     return session.scalar(
         select(Ask.id)
         .join(Destination, Destination.person_id == Ask.person_id)
-        .where(Destination.address.in_({address, address.lower()}), Ask.call_out_id.in_(call_outs), Ask.tries > 0)
+        .where(Destination.address.in_({address, address.lower()}), mine, Ask.tries > 0)
         .order_by(Ask.asked_at.desc(), Ask.id.desc())
         .limit(1)
     )
 
 
-def recent(session: Session, account: Account, now: datetime) -> Sequence[uuid.UUID]:
-    """The call-outs that somebody who writes to this account may be answering."""
-    return session.scalars(
-        select(CallOut.id).where(
-            CallOut.unit_id == account.unit_id,
-            CallOut.mode == account.mode,
-            CallOut.state != CallOutState.PLANNED,
-            CallOut.opened_at > now - STILL_ANSWERED,
-        )
-    ).all()
+def awaited(account: Account, now: datetime) -> ColumnElement[bool]:
+    """The asks that somebody who writes to this account, or calls it, may be answering: of call-outs and of alerts."""
+    here = (CallOut.unit_id == account.unit_id, CallOut.mode == account.mode)
+    call_outs = select(CallOut.id).where(
+        *here, CallOut.state != CallOutState.PLANNED, CallOut.opened_at > now - STILL_ANSWERED
+    )
+    there = (Alert.unit_id == account.unit_id, Alert.mode == account.mode)
+    opened = select(Alert.id).where(*there, Alert.opened_at > now - STILL_ANSWERED)
+    return or_(Ask.call_out_id.in_(call_outs), Ask.alert_id.in_(opened))
 
 
 def _take_out_of_triage(session: Session, account: Account, inbound: Inbound, now: datetime) -> None:
@@ -218,7 +217,7 @@ def _take_out_of_triage(session: Session, account: Account, inbound: Inbound, no
         update(InboundRow)
         .where(InboundRow.account_id == account.id, InboundRow.provider_id == inbound.provider_id[:200])
         .where(InboundRow.state == InboundState.WAITING)
-        .values(state=InboundState.CLOSED, settled_at=now, settled_why="an answer to a call-out")
+        .values(state=InboundState.CLOSED, settled_at=now, settled_why="an answer to a call-out or an alert")
         .execution_options(synchronize_session=False)
     )
 

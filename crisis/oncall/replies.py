@@ -169,7 +169,7 @@ class _Line:
 def _on_the_line(session: Session, account: Account, press: Press, now: datetime) -> Ask | None:
     """Who it is: whoever the call was made for; for a call to us, whoever of this number was asked last."""
     if press.word == "incoming" or (press.reference is None and press.author):
-        found = answering.asked_at(session, press.author, answering.recent(session, account, now))
+        found = answering.asked_at(session, press.author, answering.awaited(account, now))
         return session.get(Ask, found) if found else None
     try:
         delivery_id = uuid.UUID((press.reference or "").partition(".")[0])

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import func, select
 
 from crisis.actor import SYSTEM
-from crisis.models import Absence, Alert, Ask, AuditRow, Broadcast, Delivery, Destination, Person
-from crisis.oncall import alerts, escalation
+from crisis.channels.base import Inbound
+from crisis.models import Absence, Account, Alert, Ask, AuditRow, Broadcast, Delivery, Destination, InboundRow, Person
+from crisis.oncall import alerts, answering, escalation
 from crisis.oncall.alerts import Opening
-from crisis.states import AlertState, AskState, DeliveryState, Mode, NotAllowed, Purpose, Role
+from crisis.states import AlertState, AskState, DeliveryState, InboundState, Mode, NotAllowed, Purpose, Role
+from crisis.triage import inbox
 from tests.broadcasts.scene import Scene
 from tests.oncall.scene import alert_now, an_escalation, asked, later, opened, person_id, steps_asked, ticked
 
@@ -235,3 +237,29 @@ def test_every_act_is_recorded_and_bad_words_are_refused(scene: Scene) -> None:
     for told in (Opening(key="k", title=" \n "), Opening(key="k", title="t", escalation="none")):
         with pytest.raises(NotAllowed), scene.runtime.database.writing() as session:
             alerts.open_alert(session, SYSTEM, scene.units["ous"], Mode.LIVE, told, datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "waits"),
+    [("1", AlertState.TAKEN, []), ("2", AlertState.OPEN, []), ("kanskje", AlertState.OPEN, ["kanskje"])],
+)
+def test_an_alert_is_answered_by_text_as_it_says_itself(
+    scene: Scene, text: str, state: AlertState, waits: list[str]
+) -> None:
+    an_escalation(scene)
+    now = datetime.now(UTC)
+    alert_id = opened(scene, now=now)
+    ticked(scene, now)
+    ticked(scene, later(now, 1))
+    with scene.runtime.database.writing() as session:
+        asked_one = person_id(scene, "staff-1")
+        phone = session.scalars(select(Destination.address).where(Destination.person_id == asked_one)).first()
+        account = session.scalars(select(Account).where(Account.key == "sms-live")).one()
+        said = [Inbound("SM1", phone or "", text, now, kind="message", private=True)]
+        inbox.receive(session, account, said, now)
+        assert answering.written(session, account, said, now) == 1
+    alert = alert_now(scene, alert_id)
+    assert (alert.state, alert.taken_by) == (state, asked_one if state is AlertState.TAKEN else None)
+    with scene.runtime.database.reading() as session:
+        found = session.scalars(select(InboundRow.text).where(InboundRow.state == InboundState.WAITING)).all()
+    assert found == waits
