@@ -91,7 +91,7 @@ class Stub:
 @asynccontextmanager
 async def serving(*replies: Reply) -> AsyncIterator[Stub]:
     stub = Stub(list(replies))
-    app = web.Application()
+    app = web.Application(client_max_size=16 * 1024 * 1024)  # parts of films
     app.router.add_route("*", "/{path:.*}", stub.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handle_signals=False)
     await runner.setup()
