@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import uvloop
 
-from crisis.channels import sms
 from crisis.channels.base import Outgoing
 from crisis.channels.registry import KINDS, Opening
+from crisis.channels.twilio import sms
 from tests.channels.contract import MemoryNotes
 
 TEXT = "Oslo universitetssykehus: Mange er skadd ved Oslo S. Vi tar imot skadde. Neste melding kl. 04:15."

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from crisis.broadcasts.compose import Composed, Piece, Problem, Words
 from crisis.channels.base import Facts
 from crisis.channels.registry import FACTS
-from crisis.channels.words import WORDS, time_in_words
+from crisis.channels.text.words import WORDS, time_in_words
 from crisis.media import card, fit, library
 from crisis.media.pictures import NotReadable
 from crisis.media.store import Kept, Store, kept_of

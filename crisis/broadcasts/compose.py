@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from crisis.broadcasts.questions import as_long_as_sent, with_question
 from crisis.channels.base import Facts, Size
-from crisis.channels.page import page_url
+from crisis.channels.page.adapter import page_url
 from crisis.channels.registry import FACTS
 from crisis.media.store import Kept
 from crisis.models import Account, Broadcast

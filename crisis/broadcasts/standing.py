@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crisis.channels.base import Shown
-from crisis.channels.unmarked import comparable
+from crisis.channels.text.unmarked import comparable
 from crisis.states import Standing
 
 LISTED_WITHIN = timedelta(minutes=2)  # networks show a new post in their lists with a delay

@@ -28,8 +28,8 @@ from crisis.channels.base import (
     SendError,
     Uncertain,
 )
-from crisis.channels.counting import plain
 from crisis.channels.opening import Opening
+from crisis.channels.text.counting import plain
 from crisis.settings import Frozen, SecretRef, SettingsError
 
 SCHEMES = frozenset(

@@ -18,9 +18,9 @@ from crisis.broadcasts import draft, links, preview, reach, self_test
 from crisis.broadcasts.compose import Composed, channels_of, compose, loosely
 from crisis.broadcasts.incidents import known_words
 from crisis.channels.base import Outgoing
-from crisis.channels.counting import outside_gsm
-from crisis.channels.mail import render_html
+from crisis.channels.email.mail import render_html
 from crisis.channels.registry import FACTS
+from crisis.channels.text.counting import outside_gsm
 from crisis.console import found
 from crisis.console.found import Found
 from crisis.console.guard import may

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.channels.base import Press, Speech
-from crisis.channels.voice_words import words
+from crisis.channels.twilio.voice_words import words
 from crisis.models import Account, Alert, Ask, BroadcastText, CallOut, Delivery, Person
 from crisis.oncall import answering
 from crisis.oncall.answering import Said

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from crisis.channels import counting
 from crisis.channels.base import Facts
+from crisis.channels.text import counting
 from crisis.playbooks.fit import Finding, inspect, measured
 from crisis.playbooks.read import Shelf, read_all
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crisis.channels.base import Facts, Form
-from crisis.channels.words import WORDS
+from crisis.channels.text.words import WORDS
 from crisis.playbooks.playbook import PLACEHOLDER, Playbook, Texts
 from crisis.settings import LANGUAGES, Language
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from crisis.channels import counting
 from crisis.channels.base import Facts, Form, Size
+from crisis.channels.text import counting
 from crisis.playbooks import slots
 from crisis.playbooks.fill import Unwritten, drill_marked, drill_titled, fill, words
 from crisis.playbooks.playbook import BUILT_IN, PHASES, Message, Playbook, Texts

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
-from crisis.channels import counting
 from crisis.channels.base import Size
+from crisis.channels.text import counting
 from crisis.playbooks.playbook import BUILT_IN, Playbook, Slot
 from crisis.settings import Language
 

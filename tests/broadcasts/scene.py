@@ -15,7 +15,10 @@ from sqlalchemy import select
 
 from crisis.actor import Actor
 from crisis.broadcasts import draft, incidents, release
-from crisis.channels import email, page, sms, x
+from crisis.channels.email import adapter as email
+from crisis.channels.page import adapter as page
+from crisis.channels.twilio import sms
+from crisis.channels.x import adapter as x
 from crisis.db import Database
 from crisis.models import (
     Account,

@@ -32,11 +32,11 @@ from crisis.channels.base import (
     Uncertain,
     Unreachable,
 )
-from crisis.channels.bluesky import FACTS, Bluesky, Options
-from crisis.channels.bluesky_client import refusal
-from crisis.channels.bluesky_records import as_written, created_at, facets, parts, post, record_key
+from crisis.channels.bluesky.adapter import FACTS, Bluesky, Options
+from crisis.channels.bluesky.client import refusal
+from crisis.channels.bluesky.records import as_written, created_at, facets, parts, post, record_key
 from crisis.channels.errors import answer, failure
-from crisis.channels.graphemes import bluesky_display, bluesky_size
+from crisis.channels.text.graphemes import bluesky_display, bluesky_size
 from crisis.settings import SecretRef
 from crisis.simulator.bluesky import Bluesky as Stand
 from crisis.simulator.server import Simulator

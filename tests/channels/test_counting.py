@@ -12,8 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisis.channels import counting
-from crisis.channels.counting import holds_link, plain, sms_size, x_size, x_weighted
+from crisis.channels.text import counting
+from crisis.channels.text.counting import holds_link, plain, sms_size, x_size, x_weighted
 
 SPECS = Path(os.environ.get("CRISIS_SPECS") or Path(__file__).parents[3] / "shared" / "specs")
 

@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from pydantic import ValidationError
 
 from crisis.channels.base import Busy, Checks, Misconfigured, Rejected, SendError, Uncertain, Unreachable
-from crisis.channels.email import FACTS, Email, Options
+from crisis.channels.email.adapter import FACTS, Email, Options
 from crisis.settings import SecretRef, SettingsError
 from tests.channels import contract
 from tests.channels.stub import closed_port

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crisis.channels.base import Accepted, BadSignature, Rejected, Uncertain, Unreachable
-from crisis.channels.facebook import FACTS, POST, Facebook, Options
+from crisis.channels.meta.facebook import FACTS, POST, Facebook, Options
 from tests.channels import contract
 from tests.channels.contract import OUT
 from tests.channels.graph_scene import (

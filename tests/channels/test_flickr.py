@@ -12,8 +12,8 @@ import pytest
 from oauthlib.oauth1 import Client as Signer
 
 from crisis.channels.base import Accepted, Busy, Misconfigured, Outgoing, Rejected, SendError, Uncertain
-from crisis.channels.flickr import Flickr, Options
-from crisis.channels.flickr_words import as_written, description, machine_tag, refusal, uploaded
+from crisis.channels.flickr.adapter import Flickr, Options
+from crisis.channels.flickr.words import as_written, description, machine_tag, refusal, uploaded
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.contract import OUT

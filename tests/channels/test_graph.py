@@ -12,10 +12,10 @@ import pytest
 
 from crisis.channels.base import BadSignature, Busy, Hook, Misconfigured, Rejected, SendError, Uncertain
 from crisis.channels.errors import answer
-from crisis.channels.facebook import Options
-from crisis.channels.graph import Graph, GraphOptions
-from crisis.channels.graph_hooks import changes, prove, shake
-from crisis.channels.graph_words import comparable, moment, refusal, regained_in, used_share
+from crisis.channels.meta.facebook import Options
+from crisis.channels.meta.graph import Graph, GraphOptions
+from crisis.channels.meta.graph_words import comparable, moment, refusal, regained_in, used_share
+from crisis.channels.meta.hooks import changes, prove, shake
 from crisis.logs import clean
 from tests.channels import contract
 from tests.channels.graph_scene import EXPIRED, SECRETS, handshake, hook, rows, secrets

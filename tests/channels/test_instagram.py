@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from crisis.channels import containers
 from crisis.channels.base import Accepted, BadSignature, Budget, Busy, Rejected, SendError, Uncertain, Unreachable
-from crisis.channels.instagram import COMMENT, HOSTS, MEDIA, Instagram, Options
+from crisis.channels.meta import containers
+from crisis.channels.meta.instagram import COMMENT, HOSTS, MEDIA, Instagram, Options
 from tests.channels import contract
 from tests.channels.graph_scene import (
     DONE,

@@ -24,8 +24,8 @@ from crisis.channels.base import (
     Unreachable,
 )
 from crisis.channels.errors import accepted_body, answer
-from crisis.channels.linkedin import LinkedIn, Options
-from crisis.channels.linkedin_words import as_written, little_text, refusal
+from crisis.channels.linkedin.adapter import LinkedIn, Options
+from crisis.channels.linkedin.words import as_written, little_text, refusal
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.contract import OUT

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisis.channels.linkedin_words import as_written, little_text, measure
+from crisis.channels.linkedin.words import as_written, little_text, measure
 
 
 @given(st.text(max_size=300))

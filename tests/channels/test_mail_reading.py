@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from crisis.channels.base import Inbound, Misconfigured, Polls, Receipt, Unreachable
-from crisis.channels.email import Email, Options
-from crisis.channels.imap import LARGEST
-from crisis.channels.mail_reading import LONGEST_TEXT, read
+from crisis.channels.email.adapter import Email, Options
+from crisis.channels.email.imap import LARGEST
+from crisis.channels.email.reading import LONGEST_TEXT, read
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.imap_server import imap

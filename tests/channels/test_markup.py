@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisis.channels.markup import marked_up
+from crisis.channels.text.markup import marked_up
 
 
 @pytest.mark.parametrize(

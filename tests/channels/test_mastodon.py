@@ -28,9 +28,9 @@ from crisis.channels.base import (
     Unreachable,
 )
 from crisis.channels.errors import answer, failure
-from crisis.channels.graphemes import mastodon_length
-from crisis.channels.mastodon import FACTS, Mastodon, Options
-from crisis.channels.mastodon_words import Limits, lacking, newest, refusal
+from crisis.channels.mastodon.adapter import FACTS, Mastodon, Options
+from crisis.channels.mastodon.words import Limits, lacking, newest, refusal
+from crisis.channels.text.graphemes import mastodon_length
 from crisis.settings import SecretRef
 from crisis.simulator.server import Simulator
 from tests.channels import contract

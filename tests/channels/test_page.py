@@ -16,8 +16,8 @@ import pytest
 from pydantic import ValidationError
 
 from crisis.channels.base import Deletes, Misconfigured, Outgoing, Rejected
-from crisis.channels.page import FACTS, LONGEST_PUBLIC_URL, Options, Page, page_url
-from crisis.channels.page_entries import slug
+from crisis.channels.page.adapter import FACTS, LONGEST_PUBLIC_URL, Options, Page, page_url
+from crisis.channels.page.entries import slug
 from tests.channels import contract
 
 pytestmark = pytest.mark.asyncio

@@ -24,9 +24,9 @@ from crisis.channels.base import (
     Uncertain,
 )
 from crisis.channels.errors import accepted_body, answer
-from crisis.channels.sms import FACTS, Options, Sms
-from crisis.channels.sms_words import refusal
-from crisis.channels.twilio_calls import TWILIO
+from crisis.channels.twilio.calls import TWILIO
+from crisis.channels.twilio.sms import FACTS, Options, Sms
+from crisis.channels.twilio.sms_words import refusal
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.specs import samples, spec

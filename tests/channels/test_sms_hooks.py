@@ -9,8 +9,8 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from crisis.channels.base import BadSignature, Hook, HookEvents
-from crisis.channels.sms import Options, Sms
-from crisis.channels.sms_words import STATUSES, consent
+from crisis.channels.twilio.sms import Options, Sms
+from crisis.channels.twilio.sms_words import STATUSES, consent
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.specs import FOLDER, spec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crisis.channels.base import Busy, Misconfigured, Rejected, SendError, Uncertain, Unreachable
-from crisis.channels.smtp_replies import Stage, lost, replied
+from crisis.channels.email.smtp_replies import Stage, lost, replied
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisis.channels.speaking import spoken
+from crisis.channels.twilio.speaking import spoken
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from crisis.channels import containers
 from crisis.channels.base import Accepted, BadSignature, Budget, Busy, Misconfigured, Rejected, Uncertain, Unreachable
-from crisis.channels.counting import threads_size
-from crisis.channels.threads import FACTS, POST, REPLY, Options, Threads
+from crisis.channels.meta import containers
+from crisis.channels.meta.threads import FACTS, POST, REPLY, Options, Threads
+from crisis.channels.text.counting import threads_size
 from tests.channels import contract
 from tests.channels.graph_scene import (
     DONE,

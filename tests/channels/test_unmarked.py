@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisis.channels.unmarked import plain_text
+from crisis.channels.text.unmarked import plain_text
 
 
 @pytest.mark.parametrize(

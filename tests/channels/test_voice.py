@@ -26,10 +26,10 @@ from crisis.channels.base import (
     Speaks,
     Uncertain,
 )
-from crisis.channels.twilio_calls import TWILIO
-from crisis.channels.twiml import LONGEST
-from crisis.channels.voice import FACTS, Options, Voice
-from crisis.channels.voice_words import WORDS
+from crisis.channels.twilio.calls import TWILIO
+from crisis.channels.twilio.twiml import LONGEST
+from crisis.channels.twilio.voice import FACTS, Options, Voice
+from crisis.channels.twilio.voice_words import WORDS
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.specs import spec

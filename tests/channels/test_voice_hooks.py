@@ -9,8 +9,8 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from crisis.channels.base import BadSignature, Hook, HookEvents, Press, Speech
-from crisis.channels.voice import Options, Voice
-from crisis.channels.voice_words import STATUSES
+from crisis.channels.twilio.voice import Options, Voice
+from crisis.channels.twilio.voice_words import STATUSES
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.specs import spec

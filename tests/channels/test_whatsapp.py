@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from twilio.request_validator import RequestValidator
 
 from crisis.channels.base import Accepted, Checks, Hook, LooksUp, Misconfigured, ReadsHooks, Rejected, Uncertain
-from crisis.channels.whatsapp import FACTS, LONGEST_BODY, ROOM, Options, WhatsApp, measure
+from crisis.channels.twilio.whatsapp import FACTS, LONGEST_BODY, ROOM, Options, WhatsApp, measure
 from crisis.settings import SecretRef
 from crisis.simulator.server import Simulator
 from tests.channels import contract

@@ -35,9 +35,9 @@ from crisis.channels.base import (
     Unreachable,
 )
 from crisis.channels.errors import answer, failure
-from crisis.channels.unmarked import comparable, plain_text
-from crisis.channels.wordpress import FACTS, Options, WordPress
-from crisis.channels.wordpress_words import article, refusal, slug
+from crisis.channels.text.unmarked import comparable, plain_text
+from crisis.channels.wordpress.adapter import FACTS, Options, WordPress
+from crisis.channels.wordpress.words import article, refusal, slug
 from crisis.settings import SecretRef
 from crisis.simulator.server import Simulator
 from crisis.simulator.wordpress import WordPress as Stand

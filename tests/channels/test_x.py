@@ -14,8 +14,8 @@ from oauthlib.oauth1 import Client as Signer
 
 from crisis.channels.base import Accepted, Busy, Checks, Deletes, LooksUp, Misconfigured, Rejected, Uncertain
 from crisis.channels.errors import accepted_body, answer
-from crisis.channels.x import FACTS, Options, X
-from crisis.channels.x_words import refusal
+from crisis.channels.x.adapter import FACTS, Options, X
+from crisis.channels.x.words import refusal
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.contract import OUT

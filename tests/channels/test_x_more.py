@@ -13,8 +13,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from crisis.channels.base import Attachment, Hides, Polls, Rejected, Shows, Unreachable
-from crisis.channels.x import Options, X
-from crisis.channels.x_listening import LONGEST_QUERY, cursors, query
+from crisis.channels.x.adapter import Options, X
+from crisis.channels.x.listening import LONGEST_QUERY, cursors, query
 from crisis.settings import SecretRef
 from crisis.simulator.server import Simulator
 from crisis.simulator.x.wall import Wall

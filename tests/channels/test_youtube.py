@@ -14,9 +14,9 @@ import pytest
 from crisis.channels.base import Accepted, Busy, Misconfigured, Outgoing, Rejected, SendError, Uncertain
 from crisis.channels.errors import accepted_body, answer
 from crisis.channels.tokens import Token
-from crisis.channels.youtube import Options, YouTube
-from crisis.channels.youtube_upload import STEP
-from crisis.channels.youtube_words import refusal, shortened, until_midnight
+from crisis.channels.youtube.adapter import Options, YouTube
+from crisis.channels.youtube.upload import STEP
+from crisis.channels.youtube.words import refusal, shortened, until_midnight
 from crisis.settings import SecretRef
 from tests.channels import contract
 from tests.channels.contract import OUT
@@ -200,7 +200,7 @@ async def test_a_cut_upload_goes_on_where_it_was(
 async def test_an_upload_longer_than_one_attempt_says_how_far_it_is(
     open_at: contract.Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crisis.channels.youtube_upload.SLICE_SECONDS", -1)
+    monkeypatch.setattr("crisis.channels.youtube.upload.SLICE_SECONDS", -1)
     data = b"x" * (2 * STEP)
     server = Resumable(len(data))
     async with serving() as stub:

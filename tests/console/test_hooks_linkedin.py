@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crisis.channels import linkedin
+from crisis.channels.linkedin import adapter as linkedin
 from crisis.console import create_app
 from crisis.runtime import match_settings
 from crisis.settings import AccountSettings, SecretRef

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from crisis.channels import facebook
+from crisis.channels.meta import facebook
 from crisis.console import create_app
 from crisis.models import InboundRow
 from crisis.runtime import match_settings

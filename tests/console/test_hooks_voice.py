@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 from werkzeug.test import TestResponse
 
-from crisis.channels import voice
-from crisis.channels.voice_words import WORDS
+from crisis.channels.twilio import voice
+from crisis.channels.twilio.voice_words import WORDS
 from crisis.console import create_app
 from crisis.models import ReceiptRow, Reply
 from crisis.runtime import match_settings

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisis.channels.counting import sms_size, x_size
+from crisis.channels.text.counting import sms_size, x_size
 from crisis.playbooks.check import FOUR_CHANNELS, check
 from crisis.playbooks.fill import drill_marked, render
 from crisis.playbooks.fit import Finding, inspect, measured

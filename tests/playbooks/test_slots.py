@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisis.channels.counting import holds_link, plain, septets, sms_size, x_size, x_weighted
+from crisis.channels.text.counting import holds_link, plain, septets, sms_size, x_size, x_weighted
 from crisis.playbooks.playbook import Slot
 from crisis.playbooks.slots import BadSlot, check_all, check_value, widest
 from tests.playbooks.sample import playbook

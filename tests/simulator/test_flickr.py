@@ -11,7 +11,7 @@ import requests
 from requests_oauthlib import OAuth1
 
 from crisis.channels.base import Busy, Misconfigured, SendError, Uncertain
-from crisis.channels.flickr import Flickr, Options
+from crisis.channels.flickr.adapter import Flickr, Options
 from crisis.settings import SecretRef
 from crisis.simulator.flickr.stream import DEMO
 from crisis.simulator.server import Simulator

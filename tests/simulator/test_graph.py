@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from crisis.channels import containers
 from crisis.channels.base import Busy, Hook, Misconfigured, Outgoing, Rejected, Uncertain
+from crisis.channels.meta import containers
 from crisis.channels.registry import KINDS
 from crisis.settings import SecretRef
 from crisis.simulator.network import CannotSay

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from crisis.channels.base import Misconfigured, Rejected, SendError, Uncertain
-from crisis.channels.linkedin import LinkedIn, Options
+from crisis.channels.linkedin.adapter import LinkedIn, Options
 from crisis.settings import SecretRef
 from crisis.simulator.linkedin.page import DEMO
 from crisis.simulator.server import Simulator

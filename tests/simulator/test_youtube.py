@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from crisis.channels.base import Busy, Misconfigured, SendError, Uncertain
-from crisis.channels.youtube import Options, YouTube
+from crisis.channels.youtube.adapter import Options, YouTube
 from crisis.settings import SecretRef
 from crisis.simulator.server import Simulator
 from crisis.simulator.youtube.tube import DEMO

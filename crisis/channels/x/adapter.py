@@ -1,0 +1,349 @@
+"""Posts on X: one account's own wall, through API v2 with the account's own keys.
+
+tweepy builds the calls; the session below decides where they go, how long they may take and what an answer means,
+because tweepy has a fixed host, passes no timeout and can sleep on a limit. tweepy appears nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+import requests
+import tweepy
+from pydantic import Field
+
+from crisis.channels.base import (
+    Accepted,
+    Facts,
+    Health,
+    Inbound,
+    Misconfigured,
+    Outgoing,
+    Polled,
+    Rejected,
+    SendError,
+    Shown,
+    Uncertain,
+)
+from crisis.channels.errors import accepted_body, answer, as_promised, transport
+from crisis.channels.opening import Opening
+from crisis.channels.text.counting import x_size
+from crisis.channels.x.listening import Conversations, Reads, cursors, id_at, inbound, query
+from crisis.channels.x.media import MEDIA, upload
+from crisis.channels.x.words import as_written, comparable, refusal
+from crisis.settings import Frozen, SecretRef
+
+FACTS = Facts(
+    name="x",
+    label="X",
+    form="short",
+    medium="wall",
+    public=True,
+    repeat_safe=False,  # no idempotency key; a refused duplicate is only a weak guard
+    threads=True,
+    receipts=False,
+    pace=100 / (15 * 60),  # X API docs, rate limits: 100 posts per user in 15 minutes
+    concurrency=1,
+    measure=x_size,
+    media=MEDIA,
+    # No edits: X offers them to paying accounts only, for half an hour or an hour by its own two pages, and under a new
+    # id each time (X API docs, edit posts). A correction is a reply, or the post is deleted.
+    deletes=True,
+    deletes_per=(50, timedelta(minutes=15)),  # X API docs, rate limits
+)
+FEWEST = 10  # results a search gives at least; with less left of the day's reads nothing is read
+log = logging.getLogger(__name__)
+LITERAL_HOST = "https://api.twitter.com"  # written into tweepy.Client.request
+T = TypeVar("T")
+
+FOLLOW_UPS = frozenset({"update", "correction", "all_clear"})
+CLOCK_DOUBT = timedelta(minutes=1)  # our clock against X's
+MOST_PAGES = 5  # of 100 posts each; an account that posted more since then is for a person to look at
+
+# At DEBUG these write the access token and the signature of every call.
+for _name in ("tweepy", "requests_oauthlib", "oauthlib"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class Options(Frozen):
+    """The keys of an X account in crisis.toml."""
+
+    handle: str = Field(pattern=r"^[A-Za-z0-9_]{1,15}$", description="the account's name, without @")
+    consumer_key: SecretRef = Field(description="API key of the app")
+    consumer_secret: SecretRef = Field(description="API key secret of the app")
+    access_token: SecretRef = Field(description="access token of the account, with read and write")
+    access_token_secret: SecretRef = Field(description="access token secret of the account")
+    base_url: str = Field(default="https://api.x.com", pattern=r"^https?://[^\s/]+$", description="where the API is")
+    connect_seconds: float = Field(default=5, gt=0, le=60, description="longest wait for a connection")
+    read_seconds: float = Field(default=15, gt=0, le=120, description="longest wait for an answer")
+    poll_seconds: float = Field(default=60, ge=5, le=3600, description="between looks for mentions; X bills each read")
+    hashtags: tuple[Annotated[str, Field(pattern=r"^\w{1,100}$")], ...] = Field(
+        default=(), max_length=20, description="watched, without #"
+    )
+    reads_per_day: int = Field(default=5000, ge=100, le=1_000_000, description="posts read a day at most")
+
+
+class X:
+    """One open X account. Its calls run one after another in a thread of their own, because tweepy blocks."""
+
+    facts = FACTS
+
+    def __init__(self, opening: Opening) -> None:
+        options: Options = opening.options
+        self._handle = options.handle
+        self.poll_seconds = options.poll_seconds
+        self._client = tweepy.Client(
+            consumer_key=options.consumer_key.reveal(),
+            consumer_secret=options.consumer_secret.reveal(),
+            access_token=options.access_token.reveal(),
+            access_token_secret=options.access_token_secret.reveal(),
+            wait_on_rate_limit=False,
+        )
+        self._client.session = _Session(options.base_url, options.connect_seconds, options.read_seconds)
+        self._thread = ThreadPoolExecutor(max_workers=FACTS.concurrency, thread_name_prefix=f"x-{opening.key}")
+        self._own_id = ""
+        self._hashtags = options.hashtags
+        self._notes = opening.notes
+        self._reads = Reads(opening.notes, options.reads_per_day)
+        self._conversations = Conversations(opening.notes)
+
+    async def send(self, out: Outgoing) -> Accepted:
+        """Post once; an answer hangs under what it answers, a follow-up under the post it follows.
+
+        Self-serve accounts may reply only where they were mentioned or quoted, and whether a thread under one's own
+        post counts is not documented (X API docs, changes of 2026). So a follow-up that is refused as a reply is
+        posted once more on its own: its text stands alone, and silence would be worse than a broken thread. An answer
+        to a person makes no sense on its own and is `Rejected` with code "reply_refused"; it does not become
+        `Misconfigured`, because one person we may not answer must not pause the whole account.
+        """
+        media = await self._run(upload, self._call, self._notes, out) if out.media else ()
+        try:
+            return await self._post(out, out.reply_to, media)
+        except Misconfigured as error:
+            if not (out.reply_to and error.code == "forbidden"):
+                raise
+            if out.phase not in FOLLOW_UPS:
+                raise Rejected(error.say, code="reply_refused") from None
+        return replace(await self._post(out, None, media), calls=2)
+
+    async def find(self, out: Outgoing) -> Accepted | None:
+        """Look for `out` among our own posts since its first attempt."""
+        if out.first_attempt_at is None:
+            raise Uncertain("cannot look for a post without the time of its first attempt")
+        return await self._run(self._find, out)
+
+    async def delete(self, provider_id: str) -> None:
+        await self._run(self._delete, provider_id)
+
+    async def check(self) -> Health:
+        """Whose keys these are. X tells only on posting whether the app may write (X API docs, apps)."""
+        try:
+            me = await self._run(self._me)
+            budget = await self._run(self._reads.budget)
+        except SendError as error:
+            return Health(ok=False, say=error.say)
+        handle = str(me.get("username", ""))
+        if handle.lower() != self._handle.lower():
+            return Health(ok=False, say=f"these keys belong to @{handle}, not to @{self._handle}")
+        return Health(ok=True, say=f"signed in as @{handle}", budget=budget, details={"id": str(me["id"])})
+
+    async def shown(self, since: datetime) -> Sequence[Shown]:
+        """Our own wall since then, newest first, answers to people among it."""
+        return await self._run(self._shown, since)
+
+    async def hide(self, provider_id: str) -> None:
+        """Hide a reply in a conversation we began; X refuses any other."""
+        await self._run(_ask, self._client.hide_reply, provider_id)
+
+    async def poll(self, cursor: str | None) -> Polled:
+        """What names us, uses a watched hashtag or stands in a conversation we began, since `cursor`, oldest first.
+
+        The first poll only learns where to start. When the day's reads are used up nothing is read and nothing is lost:
+        the cursor stays, and X keeps seven days of search and 800 mentions.
+        """
+        return await self._run(self._poll, cursor)
+
+    async def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._client.session.close()
+
+    async def _run(self, call: Callable[..., T], *given: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *given))
+
+    async def _post(self, out: Outgoing, reply_to: str | None, media: Sequence[str]) -> Accepted:
+        """A refused duplicate is ours only if it was posted since our first attempt: an equal text of hours ago is an
+        old message, and to call the new one accepted would be untrue.
+        """
+        try:
+            return await self._run(self._create, out.text, reply_to, media)
+        except Rejected as error:
+            found = await self.find(out) if error.code == "duplicate" and out.first_attempt_at else None
+            if found is None:
+                raise
+            return found
+
+    def _create(self, text: str, reply_to: str | None, media: Sequence[str]) -> Accepted:
+        made = _ask(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to, media_ids=media or None)
+        accepted = replace(self._accepted(made.data), wait=self._client.session.wait)
+        if reply_to is None:
+            self._remember(accepted.provider_id)
+        return accepted
+
+    def _remember(self, post_id: str) -> None:
+        """So that answers to it are found. It has been posted: nothing that fails here may undo that."""
+        try:
+            self._conversations.add(post_id)
+        except Exception:  # whatever the database or the clock makes of it, the post stands
+            log.exception("the conversation could not be remembered")
+
+    def _call(self, method: str, path: str, **given: Any) -> Mapping[str, Any]:
+        """A call that tweepy does not know, signed by tweepy's own keys (RFC 5849: no multipart body is signed)."""
+        with as_promised():
+            client = self._client
+            keys = (client.consumer_key, client.consumer_secret, client.access_token, client.access_token_secret)
+            auth = tweepy.OAuth1UserHandler(*keys).apply_auth()
+            response = client.session.request(method, LITERAL_HOST + path, auth=auth, **given)
+            told = response.json() if response.content else {}
+        return told if isinstance(told, dict) else {}
+
+    def _shown(self, since: datetime) -> list[Shown]:
+        return [
+            Shown(str(post.id), as_written(post.data), post.created_at, self._accepted(post.data).url)
+            for page in self._own_posts(since)
+            for post in page
+        ]
+
+    def _delete(self, provider_id: str) -> None:
+        try:
+            _ask(self._client.delete_tweet, provider_id)
+        except Rejected as error:
+            if error.code != "404":  # already gone
+                raise
+
+    def _find(self, out: Outgoing) -> Accepted | None:
+        assert out.first_attempt_at is not None  # noqa: S101 - find() holds it
+        since = out.first_attempt_at - CLOCK_DOUBT
+        wanted = comparable(out.text)
+        for page in self._own_posts(since):
+            for post in page:
+                if post.created_at >= since and comparable(as_written(post.data)) == wanted:
+                    return self._accepted(post.data)
+        return None
+
+    def _own_posts(self, since: datetime) -> Iterator[Sequence[Any]]:
+        """Our posts since then, page by page, newest first. Raises `Uncertain` when there are too many to look through."""
+        self._own_id = self._own_id or str(self._me()["id"])
+        token: str | None = None
+        for _ in range(MOST_PAGES):
+            page = _ask(
+                self._client.get_users_tweets,
+                self._own_id,
+                start_time=since,
+                max_results=100,
+                tweet_fields=["created_at", "entities"],
+                pagination_token=token,
+            )
+            with as_promised():
+                posts = list(page.data or ())
+                self._reads.add(len(posts))
+            yield posts
+            if not (token := page.meta.get("next_token")):
+                return
+        raise Uncertain(f"more than {MOST_PAGES * 100} posts since the first attempt; look on the wall")
+
+    def _poll(self, cursor: str | None) -> Polled:
+        at = cursors(cursor)
+        self._own_id = self._own_id or str(self._me()["id"])
+        found: dict[str, Inbound] = {}
+        at["mentions"] = self._read(partial(self._client.get_users_mentions, self._own_id), at, "mentions", found)
+        if asked := query(self._handle, self._hashtags, self._conversations.known()):
+            try:
+                search = partial(self._client.search_recent_tweets, asked)
+                at["search"] = self._read(search, at, "search", found)
+            except Rejected as error:  # among others a cursor older than what X searches: start from now
+                log.warning("the search was refused: %s", error.say)
+                at.pop("search", None)
+        return Polled(json.dumps(at), inbounds=sorted(found.values(), key=lambda one: int(one.provider_id)))
+
+    def _read(self, call: Callable[..., Any], at: Mapping[str, str], way: str, found: dict[str, Inbound]) -> str:
+        """Everything newer than the cursor of this way, into `found`; the new cursor."""
+        since, token = at.get(way), None
+        newest = since or id_at(datetime.now(UTC) - CLOCK_DOUBT)
+        for _ in range(MOST_PAGES):
+            if (left := self._reads.left()) < FEWEST:
+                return since or newest  # what was not read to its end is read again when there is room
+            page = _ask(
+                call,
+                since_id=since,  # the same for every page; X names the newest on the first (X API docs, pagination)
+                max_results=min(100, left) if since else FEWEST,
+                tweet_fields=["author_id", "created_at", "lang", "referenced_tweets", "conversation_id", "entities"],
+                user_fields=["name", "username"],
+                expansions=["author_id"],
+                **{"pagination_token" if way == "mentions" else "next_token": token},
+            )
+            with as_promised():
+                self._reads.add(len(page.data or ()))
+                users = {str(user.id): user.data for user in (page.includes or {}).get("users", ())}
+                newest = max(newest, str(page.meta.get("newest_id") or "0"), key=int)
+                if since is None:
+                    break
+                for post in page.data or ():
+                    kind = "mention" if way == "mentions" else "hashtag"
+                    found.setdefault(str(post.id), inbound(post.data, users, found=kind))
+            if not (token := page.meta.get("next_token")):
+                break
+        return newest
+
+    def _me(self) -> Mapping[str, Any]:
+        me = _ask(self._client.get_me).data
+        if me is None:
+            raise Uncertain("X did not say whose keys these are")
+        data: Mapping[str, Any] = me.data
+        return data
+
+    def _accepted(self, post: Mapping[str, Any] | None) -> Accepted:
+        if not post or not post.get("id"):
+            raise Uncertain("X took the call but named no post")
+        return Accepted(str(post["id"]), f"https://x.com/{self._handle}/status/{post['id']}")
+
+
+class _Session(requests.Session):
+    """Sends tweepy's calls to `base_url`, with timeouts, and turns every answer but a success into a `SendError`.
+
+    The address is changed before the request is prepared, because the OAuth 1.0a signature covers it (RFC 5849, 3.4.1).
+    """
+
+    def __init__(self, base_url: str, connect: float, read: float) -> None:
+        super().__init__()
+        self._base_url = base_url
+        self._patience = (connect, read)
+        self.wait: float | None = None  # what the last answer said about its endpoint's window
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        request.url = str(request.url).replace(LITERAL_HOST, self._base_url, 1)
+        return super().prepare_request(request)
+
+    def send(self, request: requests.PreparedRequest, **given: Any) -> requests.Response:
+        given |= {"timeout": self._patience, "allow_redirects": False}
+        try:
+            response = super().send(request, **given)
+        except requests.RequestException as error:
+            raise transport(error) from None  # the chain would carry the request, and with it its signature
+        told = answer(response.status_code, response.headers, response.text)
+        accepted_body(told, refusal)
+        self.wait = told.wait
+        return response
+
+
+def _ask(call: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """One call of tweepy as the account itself."""
+    with as_promised():
+        return call(*given, **named, user_auth=True)
