@@ -53,6 +53,7 @@ class DemoAccount:
     name: str  # "ous", "hod-drill"
     public: Mapping[str, str]
     secrets: Mapping[str, str]
+    wall: str = ""  # as `Seen.account` says it, where that is neither the name nor one of the public words
 
 
 class CannotSay(ValueError):

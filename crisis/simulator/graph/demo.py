@@ -16,5 +16,5 @@ def owners(network: str, key: str, handles: dict[str, str], prefix: str = "") ->
             "app_secret": f"{name}-{network}-app-secret",
             "verify_token": f"{name}-{network}-verify-word",
         }
-        made.append(Owner(DemoAccount(name, {key: number}, secrets), number, handle))
+        made.append(Owner(DemoAccount(name, {key: number}, secrets, handle), number, handle))
     return tuple(made)

@@ -1,4 +1,4 @@
-"""The control interface under /control, for tests and for the town square: faults, phones, passers-by, state, reset.
+"""The control interface under /control, for tests and for the town square: faults, phones, passers-by, crowds, state, reset.
 
 It is open to whoever reaches the port, which is why the simulator listens on loopback unless told otherwise.
 """
@@ -8,6 +8,8 @@ from dataclasses import asdict
 from aiohttp import web
 
 from crisis.simulator import network as network_rules
+from crisis.simulator.crowd.script import BadCrowd
+from crisis.simulator.crowd.speaking import Crowds
 from crisis.simulator.faults import KINDS, BadFault
 from crisis.simulator.internet import PARTS, Internet
 from crisis.simulator.sms.inbound import CannotSay
@@ -21,6 +23,7 @@ class Control:
     def __init__(self, internet: Internet) -> None:
         """Switch this one."""
         self._internet = internet
+        self._crowds = Crowds(internet)
 
     def routes(self) -> list[web.RouteDef]:
         """The addresses served."""
@@ -34,6 +37,9 @@ class Control:
             web.post("/control/phones/{number}/say", self._say),
             web.post("/control/posts", self._post),
             web.post("/control/networks/{network}/say", self._network_say),
+            web.get("/control/crowd", self._crowd),
+            web.post("/control/crowd", self._gather),
+            web.delete("/control/crowd", self._disperse),
             web.get("/control/certificate.pem", self._certificate),
         ]
 
@@ -67,6 +73,7 @@ class Control:
 
     async def _reset(self, request: web.Request) -> web.Response:
         same_site(request)
+        self._crowds.disperse()
         self._internet.reset()
         return web.json_response({"reset": True})
 
@@ -111,6 +118,32 @@ class Control:
             raise wrong(str(error)) from error
         self._internet.ledger.version += 1
         return web.json_response({"id": made}, status=201)
+
+    async def _crowd(self, _request: web.Request) -> web.Response:
+        play = self._crowds.play
+        return web.json_response(play.snapshot() if play else {})
+
+    async def _gather(self, request: web.Request) -> web.Response:
+        """Let a crowd answer an account: {account, size?, seed?, place?, seconds?}; GET says how far it is."""
+        given = await body(request)
+        try:
+            size, seed, seconds = int(given.get("size", 40)), int(given.get("seed", 1)), float(given.get("seconds", 0))
+        except (TypeError, ValueError) as error:
+            raise wrong("size and seed are whole numbers, seconds is a number") from error
+        place = str(given.get("place") or "Oslo S")[:40]
+        try:
+            play = self._crowds.gather(
+                str(given.get("account", "")), seed=seed, size=size, place=place, seconds=max(0.0, seconds)
+            )
+        except BadCrowd as error:
+            raise wrong(str(error)) from error
+        self._internet.ledger.version += 1
+        return web.json_response(play.snapshot(), status=202)
+
+    async def _disperse(self, request: web.Request) -> web.Response:
+        same_site(request)
+        self._crowds.disperse()
+        return web.json_response({"dispersed": True})
 
     async def _certificate(self, _request: web.Request) -> web.Response:
         return web.Response(text=self._internet.certificate, content_type="application/x-pem-file")

@@ -86,7 +86,7 @@ async function send(url, method, body) {
 
 function values(form) {
   const given = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
-  for (const name of ["times", "seconds"]) if (name in given) given[name] = Number(given[name]);
+  for (const name of ["times", "seconds", "size", "seed"]) if (name in given) given[name] = Number(given[name]);
   return given;
 }
 
@@ -107,7 +107,8 @@ document.addEventListener("submit", async (event) => {
       const said = await send(`/control/phones/${encodeURIComponent(number)}/say`, "POST", given);
       told = said.webhook ? (said.answer && said.answer < 300 ? "" : `the webhook answered ${said.answer || "nothing"}`) : "kept here: no webhook is set";
     } else {
-      await send(form.dataset.post, "POST", given);
+      const said = await send(form.dataset.post, "POST", given);
+      if ("of" in said) told = `${said.of} people speak: ${Object.entries(said.kinds).map(([kind, count]) => `${count} ${kind}`).join(", ")}`;
     }
     form.reset();
     shownKinds();
