@@ -109,7 +109,7 @@ def expected(session: Session, account: Account, since_: datetime) -> list[Expec
     """What this account posted since then, or changed since, in the order in which it left."""
     gone = exists().where(Removal.delivery_id == Delivery.id, Removal.state == RemovalState.GONE)
     rows = session.execute(
-        select(Delivery, BroadcastText.text, case((gone, 1), else_=0).label("gone"))
+        select(Delivery, BroadcastText.text, BroadcastText.title, case((gone, 1), else_=0).label("gone"))
         .join(BroadcastText, BroadcastText.id == Delivery.text_id)
         .where(
             Delivery.through_id == account.id,
@@ -119,7 +119,7 @@ def expected(session: Session, account: Account, since_: datetime) -> list[Expec
         )
         .order_by(Delivery.id)
     ).all()
-    down = {row.provider_id for row, _, is_gone in rows if is_gone}  # words put in its place stood on the same post
+    down = {row.provider_id for row, _, _, is_gone in rows if is_gone}  # words put in its place stood on the same post
     return [
         Expected(
             provider_id=row.provider_id or "",
@@ -128,8 +128,9 @@ def expected(session: Session, account: Account, since_: datetime) -> list[Expec
             at=row.first_attempt_at or row.changed_at,
             under=row.follows_id is not None and row.manner is Manner.UNDER,
             gone=row.provider_id in down,
+            title=title,
         )
-        for row, text, _ in rows
+        for row, text, title, _ in rows
     ]
 
 

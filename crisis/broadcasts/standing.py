@@ -27,6 +27,7 @@ class Expected:
     at: datetime
     under: bool = False  # it hangs under another, and not every network lists those
     gone: bool = False
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +65,15 @@ def _shown(one: Shown, ours: Expected | None) -> Found:
     elif ours.gone:
         word = Standing.STILL_THERE
     else:
-        word = Standing.PRESENT if comparable(one.text) == comparable(ours.text) else Standing.CHANGED
-    return Found(one.provider_id, word, one.text, one.at, one.url, ours.delivery_id if ours else None)
+        same = comparable(one.text) == comparable(ours.text) and _titled(one.title, ours.title)
+        word = Standing.PRESENT if same else Standing.CHANGED
+    text = one.text if ours is None or _titled(one.title, ours.title) else f"{one.title}\n\n{one.text}"
+    return Found(one.provider_id, word, text, one.at, one.url, ours.delivery_id if ours else None)
+
+
+def _titled(shown: str, wanted: str) -> bool:
+    """Is this the headline that was approved, as far as the network had room for it?"""
+    if not shown or not wanted:
+        return True
+    start, cut, _ = comparable(shown).partition("…")
+    return comparable(wanted).startswith(start) if cut else comparable(wanted) == start

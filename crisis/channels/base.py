@@ -346,6 +346,7 @@ class Shown:
     at: datetime
     url: str | None = None
     edited_at: datetime | None = None  # where the network says so
+    title: str = ""  # where the network keeps one beside the text; "…" stands for what it had no room for
 
 
 @runtime_checkable

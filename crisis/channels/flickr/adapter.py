@@ -162,6 +162,7 @@ class Flickr:
                     text=words.as_written(words.content(photo.get("description"))),
                     at=words.moment(photo["dateupload"]),
                     url=self._permalink(str(photo["id"])),
+                    title=words.content(photo.get("title")),
                 )
                 for photo in await self._photos(since, extras="description,date_upload", **seen_by)
             ]

@@ -37,6 +37,7 @@ from crisis.channels.mastodon.listening import Listening
 from crisis.channels.mastodon.words import (
     PROCESSING_SECONDS,
     Limits,
+    as_written,
     lacking,
     moment,
     named,
@@ -44,7 +45,7 @@ from crisis.channels.mastodon.words import (
 )
 from crisis.channels.opening import Opening
 from crisis.channels.text.graphemes import mastodon_length, mastodon_size
-from crisis.channels.text.unmarked import comparable, plain_text
+from crisis.channels.text.unmarked import comparable
 from crisis.channels.text.words import WORDS
 from crisis.settings import Frozen, SecretRef
 
@@ -242,7 +243,7 @@ class Mastodon:
         assert out.first_attempt_at is not None  # noqa: S101 - find() holds it
         wanted = comparable(out.text)
         for status in self._own(out.first_attempt_at - CLOCK_DOUBT):
-            if comparable(plain_text(str(status.get("content", "")))) == wanted:
+            if comparable(as_written(status)) == wanted:
                 return _accepted(status)
         return None
 

@@ -120,11 +120,17 @@ def moment(value: Any) -> datetime:
     return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
 
 
+def as_written(status: Mapping[str, Any]) -> str:
+    """The text as it was sent: of somebody on another server the instance shows the name alone (Mastodon API docs, Mention)."""
+    names = {str(one["url"]): f"@{one['acct']}" for one in status.get("mentions") or ()}
+    return plain_text(str(status.get("content", "")), names)
+
+
 def shown(status: Mapping[str, Any]) -> Shown:
     edited = status.get("edited_at")
     return Shown(
         provider_id=str(status["id"]),
-        text=plain_text(str(status.get("content", ""))),
+        text=as_written(status),
         at=moment(status["created_at"]),
         url=status.get("url"),
         edited_at=moment(edited) if edited else None,
@@ -135,7 +141,7 @@ def inbound(status: Mapping[str, Any], kind: str, root: str | None = None) -> In
     """Somebody's status as we store it. A content warning stands first: it is part of what they said."""
     author = status["account"]
     warning = str(status.get("spoiler_text") or "")
-    words = plain_text(str(status.get("content", "")))
+    words = as_written(status)
     answers = status.get("in_reply_to_id")
     return Inbound(
         provider_id=str(status["id"]),

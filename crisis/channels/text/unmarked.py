@@ -6,6 +6,7 @@ Nothing of the markup survives: no script, no address that is not shown, no styl
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from html.parser import HTMLParser
 
 _LINES = frozenset({"br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "div", "pre", "figcaption"})
@@ -13,9 +14,12 @@ _PARAGRAPHS = frozenset({"p", "blockquote", "ul", "ol", "table", "section", "art
 _UNSEEN = frozenset({"script", "style", "template", "head", "title", "noscript", "iframe", "object", "svg"})
 
 
-def plain_text(markup: str) -> str:
-    """The words of `markup`, paragraphs parted by an empty line; bad markup is read as far as it goes."""
-    reader = _Reader()
+def plain_text(markup: str, links: Mapping[str, str] | None = None) -> str:
+    """The words of `markup`, paragraphs parted by an empty line; bad markup is read as far as it goes.
+
+    `links` says what was written where an address is linked, for networks that show less of it.
+    """
+    reader = _Reader(links or {})
     reader.feed(markup)
     reader.close()
     lines = ["".join(line.replace("\n", " ")).strip() for line in "".join(reader.parts).split(_BREAK)]
@@ -35,10 +39,12 @@ _BREAK = "\x00"  # HTML cannot hold it
 
 
 class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, links: Mapping[str, str]) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
         self._hidden = 0
+        self._links = links
+        self._inside = False  # a link whose words we know
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _UNSEEN:
@@ -49,6 +55,9 @@ class _Reader(HTMLParser):
             self.parts.append(_BREAK)
         if tag == "li":
             self.parts.append("- ")
+        elif tag == "a" and not self._hidden and (written := self._links.get(dict(attrs).get("href") or "")):
+            self.parts.append(written)
+            self._inside = True
         elif tag == "img" and not self._hidden and "emoji" in (dict(attrs).get("class") or ""):
             self.parts.append(
                 dict(attrs).get("alt") or ""
@@ -59,7 +68,9 @@ class _Reader(HTMLParser):
             self._hidden = max(0, self._hidden - 1)
         elif tag in _PARAGRAPHS:
             self.parts.append(_BREAK * 2)
+        elif tag == "a":
+            self._inside = False
 
     def handle_data(self, data: str) -> None:
-        if not self._hidden:
+        if not self._hidden and not self._inside:
             self.parts.append(data.replace(_BREAK, ""))

@@ -34,7 +34,6 @@ from crisis.channels.errors import as_promised, failure
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import plain
 from crisis.channels.text.markup import marked_up
-from crisis.channels.text.unmarked import comparable, plain_text
 from crisis.channels.wordpress.words import (
     COMMENT,
     NEEDED,
@@ -43,6 +42,7 @@ from crisis.channels.wordpress.words import (
     inbound,
     pictures_of,
     refusal,
+    same,
     shown,
     slug,
 )
@@ -144,7 +144,7 @@ class WordPress:
             parent = out.reply_to.removeprefix(COMMENT)
             with as_promised():
                 for one in await self._list("/comments", parent=parent, author=await self._me(), per_page=PAGE):
-                    if comparable(plain_text(str(one["content"]["rendered"]))) == comparable(out.text):
+                    if same(str(one["content"]["rendered"]), out.text):
                         return Accepted(f"{COMMENT}{one['id']}", one.get("link"))
             return None
         found = await self._list("/posts", slug=slug(out), status="any", context="edit")
@@ -193,7 +193,9 @@ class WordPress:
         found: list[Shown] = []
         own = await self._me()
         for number in range(1, MOST_PAGES + 1):
-            page = await self._list("/posts", author=own, per_page=PAGE, page=number, orderby="date", order="desc")
+            page = await self._list(
+                "/posts", author=own, per_page=PAGE, page=number, orderby="date", order="desc", context="edit"
+            )
             with as_promised():
                 for one in page:
                     if gmt(one["date_gmt"]) < since:

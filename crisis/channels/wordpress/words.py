@@ -13,7 +13,7 @@ from markupsafe import Markup
 from crisis.channels.base import Busy, Inbound, Misconfigured, Outgoing, Rejected, SendError, Shown
 from crisis.channels.errors import Answer
 from crisis.channels.text.markup import marked_up
-from crisis.channels.text.unmarked import plain_text
+from crisis.channels.text.unmarked import comparable, plain_text
 
 COMMENT = "comment-"
 NEEDED = ("publish_posts", "edit_published_posts", "delete_published_posts", "upload_files")
@@ -65,14 +65,30 @@ def gmt(value: Any) -> datetime:
     return datetime.fromisoformat(str(value)).replace(tzinfo=UTC)
 
 
+def same(rendered: str, text: str) -> bool:
+    """Does a site's HTML say what we wrote? Sites set quotes, dashes and dots as a printer would (WordPress source,
+    wptexturize).
+    """
+    return _typed(plain_text(rendered)) == _typed(text)
+
+
+def _typed(text: str) -> str:
+    return re.sub("-+", "-", comparable(text.translate(_SIGNS)))
+
+
+_SIGNS = str.maketrans({**dict.fromkeys('‘’′"“”„″', "'"), **dict.fromkeys("–—", "-"), "…": "...", "×": "x"})
+
+
 def shown(post: Mapping[str, Any]) -> Shown:
+    """As it is kept, which is what a hand would change; what the theme and plugins put around it is the site's own."""
     at, changed = gmt(post["date_gmt"]), gmt(post["modified_gmt"])
     return Shown(
         provider_id=str(post["id"]),
-        text=plain_text(str(post["content"]["rendered"])),
+        text=plain_text(str(post["content"].get("raw") or post["content"]["rendered"])),
         at=at,
         url=post.get("link"),
         edited_at=changed if changed > at else None,
+        title=plain_text(str(post["title"].get("raw") or post["title"]["rendered"])),
     )
 
 

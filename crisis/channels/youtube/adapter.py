@@ -179,6 +179,7 @@ class YouTube:
                     text=str(one["snippet"].get("description", "")),
                     at=words.moment(one["snippet"]["publishedAt"]),
                     url=words.permalink(str(one["id"])),
+                    title=str(one["snippet"].get("title", "")),
                 )
                 for one in await self._videos(since)
                 if (one.get("status") or {}).get("privacyStatus") == self._privacy

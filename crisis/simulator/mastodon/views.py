@@ -87,7 +87,10 @@ class Views:
             "in_reply_to_account_id": parent.author.id if parent else None,
             "media_attachments": [self.media(file, base) for file in one.media],
             "tags": [{"name": tag, "url": f"{base}/tags/{tag}"} for tag in words.tags(one.text)],
-            "mentions": [],
+            "mentions": [
+                {"id": f"8{number}", "username": name, "acct": f"{name}@{server}", "url": words.address(name, server)}
+                for number, (name, server) in enumerate(words.elsewhere(one.text))
+            ],
             "emojis": [],
             "replies_count": len(self._instance.answers(one.id)),
             "reblogs_count": 0,

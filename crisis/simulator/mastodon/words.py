@@ -52,7 +52,26 @@ def _link(scheme: str, rest: str) -> str:
     )
 
 
+def elsewhere(text: str) -> list[tuple[str, str]]:
+    """Users of other servers a text names: name and server."""
+    return [(found[1], found[2]) for found in _HANDLE.finditer(_URL.sub("", text)) if found[2]]
+
+
+def address(name: str, server: str) -> str:
+    return f"https://{server}/@{name}"
+
+
+def _mention(found: re.Match[str]) -> str:
+    """A user of another server is shown without it; a name nobody here has stays plain text."""
+    if not found[2]:
+        return found[0]
+    return (
+        f'<span class="h-card" translate="no"><a href="{address(found[1], found[2])}" class="u-url mention">'
+        f"@<span>{found[1]}</span></a></span>"
+    )
+
+
 def _marked(words: str) -> str:
     words = html.escape(words, quote=False)
-    words = _HANDLE.sub(r'<span class="h-card"><a href="#" class="u-url mention">@<span>\1</span></a></span>', words)
+    words = _HANDLE.sub(_mention, words)
     return _TAG.sub(r'<a href="#" class="mention hashtag" rel="tag">#<span>\1</span></a>', words)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from crisis.simulator.wordpress.typography import printed
+
 OWN_ID = 2
 CAPABILITIES = [
     "read",
@@ -86,7 +88,7 @@ class Site:
 
     def article(self, one: Article, base: str, *, raw: bool) -> dict[str, Any]:
         def text(value: str) -> dict[str, Any]:
-            return {"rendered": value, "protected": False, **({"raw": value} if raw else {})}
+            return {"rendered": printed(value), "protected": False, **({"raw": value} if raw else {})}
 
         address = f"{base}/{one.slug}/"
         return {
@@ -127,7 +129,7 @@ class Site:
             "author_url": "",
             "date": _local(one.at),
             "date_gmt": _local(one.at),
-            "content": {"rendered": one.content},
+            "content": {"rendered": printed(one.content)},
             "link": f"{base}/{article.slug if article else ''}/#comment-{one.id}",
             "status": one.status,
             "type": "comment",
