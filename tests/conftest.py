@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import create_engine, text
 
 from crisis import passwords
 from crisis.db import Database
-from crisis.models import Base
+from tests.databases import clean_postgres, fresh_postgres
 from tests.postgres import running_postgres
+from tests.tables import make_tables
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,24 +31,9 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@contextlib.contextmanager
-def fresh_postgres(server_url: str) -> Iterator[str]:
-    """An empty database on that server, dropped afterwards."""
-    name = f"crisis_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(server_url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    try:
-        yield f"{server_url.rsplit('/', 1)[0]}/{name}"
-    finally:
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        admin.dispose()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database, once of each kind."""
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without tables, once of each kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'crisis.db'}"
     else:
@@ -58,10 +41,20 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
             yield url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database for this test alone, once of each kind; `make_tables` sees to its tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'crisis.db'}"
+    else:
+        with clean_postgres(request.getfixturevalue("postgres_url")) as url:
+            yield url
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A database with its tables, once of each kind."""
     parts = Database(database_url)
-    Base.metadata.create_all(parts.engine)
+    make_tables(parts)
     yield parts
     parts.close()

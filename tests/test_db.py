@@ -23,8 +23,8 @@ from crisis.settings import SettingsError
 
 
 @pytest.fixture
-def empty(database_url: str):
-    database = Database(database_url)
+def empty(empty_database_url: str):
+    database = Database(empty_database_url)
     yield database
     database.close()
 

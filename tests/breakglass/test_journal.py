@@ -34,7 +34,7 @@ from crisis.sending import pulse
 from crisis.sending.consent import opt_out
 from crisis.states import BroadcastState, Mode
 from tests.breakglass.scene import AGAIN, LIVE, MACHINE, TITLE, Vault, tables, vault
-from tests.conftest import fresh_postgres
+from tests.databases import clean_postgres
 from tests.stories.town import eventually, free_port
 from workers import last_resort
 
@@ -45,7 +45,7 @@ def away(tmp_path: Path, postgres_url: str) -> Iterator[Vault]:
 
     On PostgreSQL, the database that can be away by itself; a spoiled SQLite file has tests of its own below.
     """
-    with fresh_postgres(postgres_url) as database_url, vault(tmp_path, database_url=database_url) as found:
+    with clean_postgres(postgres_url) as database_url, vault(tmp_path, database_url=database_url) as found:
         found.town.populate(6)
         found.copy()
         found.away = f"postgresql://crisis@127.0.0.1:{free_port()}/crisis"

@@ -340,9 +340,9 @@ def test_one_waits_for_the_other(tmp_path: Path, postgres_server: str, first: st
 
 @pytest.fixture
 def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
-    from tests.conftest import fresh_postgres
+    from tests.databases import clean_postgres
 
-    with fresh_postgres(request.getfixturevalue("postgres_url")) as url:
+    with clean_postgres(request.getfixturevalue("postgres_url")) as url:
         yield url
 
 

@@ -12,16 +12,17 @@ from sqlalchemy import func, select
 
 from crisis.actor import SYSTEM, Actor
 from crisis.db import Database
-from crisis.models import AuditRow, Base, Destination, Person, Unit
+from crisis.models import AuditRow, Destination, Person, Unit
 from crisis.oncall import groups, people, people_csv, people_import
 from crisis.oncall.people import Details, NotFilledIn, Reach
 from crisis.states import NotAllowed, Role
+from tests.tables import make_tables
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     made = Database(f"sqlite:///{tmp_path / 'people.db'}")
-    Base.metadata.create_all(made.engine)
+    make_tables(made)
     yield made
     made.close()
 

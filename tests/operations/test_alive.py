@@ -14,6 +14,7 @@ from crisis.db import Database
 from crisis.models import utcnow
 from crisis.operations.alive import silent
 from crisis.sending import pulse
+from tests.tables import make_tables
 
 
 @pytest.mark.parametrize(
@@ -48,10 +49,8 @@ def test_a_restarted_process_in_the_same_pod_counts(database: Database) -> None:
 def test_a_database_that_is_away_ends_nobody(tmp_path: Path, url: str, status: int) -> None:
     (tmp_path / "crisis.toml").write_text(f'data_dir = "{tmp_path}"\ndatabase_url = "{url}"\n')
     if not url:
-        from crisis.models import Base
-
         there = Database(f"sqlite:///{tmp_path / 'crisis.db'}")
-        Base.metadata.create_all(there.engine)
+        make_tables(there)
         with there.writing() as session:
             pulse.beat(session, f"clock@{socket.gethostname()}:1", "clock", utcnow() - timedelta(hours=1))
         there.close()

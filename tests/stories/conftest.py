@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
-import psycopg
 import pytest
+
+from tests.databases import clean_postgres
 
 
 @pytest.fixture
 def postgres_only(postgres_url: str) -> Iterator[str]:
-    name = f"crisis_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield f"{postgres_url.rsplit('/', 1)[0]}/{name}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with clean_postgres(postgres_url) as url:
+        yield url
