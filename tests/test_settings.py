@@ -146,7 +146,7 @@ def test_the_example_is_a_demo_of_every_channel_in_both_modes() -> None:
         assert kinds == {(channel, mode) for channel in channels for mode in ("live", "drill")}
         assert channels >= {"x", "sms", "email", "page"}
     shown = {account.channel for account in told.accounts}
-    assert shown == set(OPTIONS) - {"apprise"}, "whoever takes a service through Apprise brings its address"
+    assert shown == set(OPTIONS)
 
 
 def test_every_setting_is_documented_and_nothing_else() -> None:

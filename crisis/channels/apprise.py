@@ -78,6 +78,9 @@ class Options(Frozen):
     """The keys of an Apprise account in crisis.toml."""
 
     url: SecretRef = Field(description="the service's Apprise address; it holds the keys")
+    place: str = Field(
+        default="", max_length=60, description="what people call the room or topic, since the address is secret"
+    )
     connect_seconds: float = Field(default=5, gt=0, le=60, description="longest wait for a connection")
     read_seconds: float = Field(default=15, gt=0, le=120, description="longest wait for an answer")
 
@@ -101,6 +104,7 @@ class Apprise:
             raise SettingsError([f"account {opening.key}: Apprise does not understand this address"])
         service.socket_connect_timeout, service.socket_read_timeout = options.connect_seconds, options.read_seconds
         self.service = str(service.service_name)
+        self._place = options.place or self.service
         self._all = apprise.Apprise(asset=asset)
         self._all.add(service)
         self._patience = options.connect_seconds + options.read_seconds + 10  # it may make a second call to sign in
@@ -119,7 +123,7 @@ class Apprise:
 
     async def check(self) -> Health:
         """Only that the address is understood: Apprise can't ask a service anything without speaking in it."""
-        return Health(ok=True, say=f"{self.service}: not tried; Apprise cannot look without sending, and tells no link")
+        return Health(ok=True, say=f"{self._place}: not tried; Apprise cannot look without sending, and tells no link")
 
     async def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic import BaseModel
 
 from crisis.channels.opening import own_machine
-from crisis.embedded.ports import endpoint
+from crisis.embedded.ports import endpoint, ports
 from crisis.settings import AccountSettings, SecretRef, Settings
 from crisis.simulator.accounts import Accounts, demo
 from crisis.simulator.networks import NETWORKS
@@ -48,13 +48,18 @@ def demo_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str
     known, found = demo(), {}
     for account in settings.accounts:
         host, _ = endpoint(account)
-        if not own_machine(host):
+        if host and not own_machine(host):
             continue
         values = _values(account, known)
         for option, ref in references(account.options):
             if ref.env and not environment.get(ref.env) and option in values:
-                found[ref.env] = values[option]
+                found[ref.env] = _placed(values[option], settings)
     return found
+
+
+def _placed(secret: str, settings: Settings) -> str:
+    """An address that is a secret as a whole names the simulator's port."""
+    return secret.replace("{port}", str(ports(settings).simulator)) if "{port}" in secret else secret
 
 
 def _values(account: AccountSettings, known: Accounts) -> Mapping[str, str]:

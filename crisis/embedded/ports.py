@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from crisis.channels.opening import own_machine
-from crisis.settings import AccountSettings, Settings, SettingsError
+from crisis.settings import AccountSettings, SecretRef, Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,19 @@ def endpoint(account: AccountSettings) -> tuple[str, int | None]:
         return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     if host := getattr(options, "host", None):
         return host, getattr(options, "port", None)
+    if account.channel == "apprise":
+        return _secret_endpoint(options.url)
     return "", None
+
+
+def _secret_endpoint(url: SecretRef) -> tuple[str, int | None]:
+    """Of an address that is a secret as a whole; ("", None) where it is not kept or not understood."""
+    try:
+        parts = urlsplit(url.reveal())
+        found = parts.hostname or "", parts.port
+    except (SettingsError, ValueError):
+        found = "", None
+    return found
 
 
 def ports(settings: Settings) -> Ports:

@@ -56,6 +56,7 @@ KINDS: dict[str, dict[str, str]] = {
     "facebook": HTTP_KINDS,
     "instagram": HTTP_KINDS,
     "threads": HTTP_KINDS,
+    "apprise": HTTP_KINDS,
 }
 
 ALLOWED = {"provider", "kind", "times", "seconds", "match", "scope"}

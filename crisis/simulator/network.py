@@ -66,6 +66,7 @@ class Network(Protocol):
     name: str  # our word: "facebook"
     label: str  # what people read: "Facebook"
     demo: ClassVar[Sequence[DemoAccount]]
+    # One where nobody can answer says `listens = False`.
 
     def __init__(self, faults: Faults, ledger: Ledger) -> None: ...
 

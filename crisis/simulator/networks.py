@@ -7,6 +7,7 @@ from crisis.simulator.instagram import Instagram
 from crisis.simulator.linkedin.network import LinkedInNetwork
 from crisis.simulator.mastodon import Mastodon
 from crisis.simulator.network import Network
+from crisis.simulator.push.network import Push
 from crisis.simulator.threads import Threads
 from crisis.simulator.wordpress import WordPress
 from crisis.simulator.youtube.network import YouTubeNetwork
@@ -21,4 +22,5 @@ NETWORKS: dict[str, type[Network]] = {
     "facebook": Facebook,
     "instagram": Instagram,
     "threads": Threads,
+    "apprise": Push,
 }

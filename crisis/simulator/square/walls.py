@@ -69,6 +69,8 @@ def _thread(post: Seen, under: dict[str, list[Seen]]) -> Thread:
 
 
 def accounts(network: Network) -> list[str]:
-    """The walls a passer-by may name on this network, as `Network.say` knows them."""
+    """The walls a passer-by may name on this network, as `Network.say` knows them; none where nobody can answer."""
+    if not getattr(network, "listens", True):
+        return []
     ours = dict.fromkeys(one.account for one in network.seen() if one.ours)
     return list(ours) or [one.public.get("handle", one.name) for one in network.demo]

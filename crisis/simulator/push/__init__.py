@@ -1,0 +1,1 @@
+"""A pretend push server (ntfy), for what is said through Apprise."""
