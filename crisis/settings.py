@@ -12,10 +12,12 @@ import tomllib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from crisis.hosts import is_address, own_machine
 from crisis.logs import remember
 from crisis.toml_lines import line_of
 
@@ -103,6 +105,30 @@ TARGETS: Mapping[str, int] = {
 }
 
 
+class FeedSettings(Frozen):
+    """A news feed of the unit's own web site. `hosts` are other names a redirect may lead to."""
+
+    url: str = Field(max_length=500)
+    hosts: tuple[str, ...] = ()
+    every_minutes: int = Field(default=15, ge=1, le=1440)
+
+    @model_validator(mode="after")
+    def _from_outside(self) -> FeedSettings:
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        if not host or parts.username or parts.password or not self.url.isprintable() or " " in self.url:
+            msg = "write the whole address of the feed, without name and password"
+            raise ValueError(msg)
+        if parts.scheme != "https" and not (parts.scheme == "http" and own_machine(host)):
+            msg = "a feed is fetched over https; http is for the demo on this machine only"
+            raise ValueError(msg)
+        for name in (host, *self.hosts):
+            if not (name == host and own_machine(host)) and (is_address(name) or own_machine(name) or "." not in name):
+                msg = f"'{name}' is no name of a public web site"
+                raise ValueError(msg)
+        return self
+
+
 class UnitSettings(Frozen):
     """A part of the organisation with its own accounts, playbooks and officers."""
 
@@ -119,6 +145,7 @@ class UnitSettings(Frozen):
     planned_late_minutes: int = Field(default=60, ge=1, le=1440)
     planned_second_person: bool = False
     planned_utm: bool = False
+    feeds: tuple[FeedSettings, ...] = ()
     triage: TriageSettings = TriageSettings()
     keep_inbound_days: int = Field(default=180, ge=1, le=3650)
     keep_inbound_days_by_lane: dict[LaneName, Annotated[int, Field(ge=1, le=3650)]] = Field(default_factory=dict)
@@ -263,6 +290,10 @@ def _contradictions(settings: Settings, blame: Any, alike: Callable[[str, str], 
     for index, unit in enumerate(units):
         if unit in units[:index]:
             blame(("units", index, "key"), f"'{unit}' is used twice; every unit needs a key of its own")
+        addresses = [feed.url for feed in settings.units[index].feeds]
+        for place, address in enumerate(addresses):
+            if address in addresses[:place]:
+                blame(("units", index, "feeds", place, "url"), "this feed is named twice; remove one of the two")
     for index, account in enumerate(settings.accounts):
         if account.unit not in units:
             blame(("accounts", index, "unit"), f"there is no unit '{account.unit}'; known are {', '.join(units)}")

@@ -92,6 +92,14 @@ PLANNED_MOVES: Mapping[PlannedState, frozenset[PlannedState]] = {
 }
 
 
+class SuggestionState(StrEnum):
+    """A piece of the unit's own news, as an idea for a planned post."""
+
+    WAITING = "waiting"  # nobody has decided; it runs out by its age
+    USED = "used"  # a planned post was made of it
+    PASSED = "passed"  # not this one
+
+
 class DeliveryState(StrEnum):
     QUEUED = "queued"  # may leave when it is due
     SENDING = "sending"  # claimed by a sender until its lease runs out

@@ -12,6 +12,7 @@ from crisis.channels.registry import OPTIONS
 from crisis.settings import (
     AccountSettings,
     ConsoleSettings,
+    FeedSettings,
     SecretRef,
     Settings,
     SettingsError,
@@ -156,11 +157,36 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
         "Top of the file": set(Settings.model_fields) - {"path", "console", "units", "accounts"},
         "[console]": set(ConsoleSettings.model_fields),
         "[[units]]": set(UnitSettings.model_fields),
+        "[[units.feeds]]": set(FeedSettings.model_fields),
         "[[accounts]]": set(AccountSettings.model_fields) - {"options"},
         **{f'channel = "{name}"': set(options.model_fields) for name, options in OPTIONS.items()},
     }
     for section, fields in known.items():
         assert told[section] == fields, section
+
+
+FEED = GOOD.replace(
+    "[[accounts]]", '[[units.feeds]]\nurl = "https://www.ous.no/rss"\nhosts = ["ous.no"]\n\n[[accounts]]'
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("https://www.ous.no/rss", "http://www.ous.no/rss", "fetched over https"),
+        ("https://www.ous.no/rss", "file:///etc/passwd", "whole address"),
+        ("https://www.ous.no/rss", "https://me:secret@www.ous.no/rss", "without name and password"),
+        ("https://www.ous.no/rss", "https://10.0.0.1/rss", "'10.0.0.1' is no name of a public web site"),
+        ("https://www.ous.no/rss", "https://intranet/rss", "'intranet' is no name"),
+        ('["ous.no"]', '["localhost"]', "'localhost' is no name"),
+        ('["ous.no"]', '["::1"]', "'::1' is no name"),
+        ("[[accounts]]", '[[units.feeds]]\nurl = "https://www.ous.no/rss"\n\n[[accounts]]', "named twice"),
+    ],
+)
+def test_a_feed_that_leads_astray_is_told_with_what_to_do(read, old: str, new: str, says: str) -> None:
+    assert read(FEED).units[0].feeds[0].every_minutes == 15
+    with pytest.raises(SettingsError, match=says):
+        read(FEED.replace(old, new, 1))
 
 
 PAIR = (

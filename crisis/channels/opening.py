@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,11 +38,3 @@ class Kind:
     facts: Facts
     options: type[BaseModel]
     open: Callable[[Opening], Channel]
-
-
-def own_machine(host: str) -> bool:
-    """Does this name lead nowhere but to the machine it is used on?"""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

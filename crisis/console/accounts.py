@@ -11,6 +11,7 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crisis.broadcasts import suggestions
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, fragment, runtime, unit
 from crisis.console.wording import refusal
@@ -100,7 +101,8 @@ def _switch_page(session: Session, account_id: uuid.UUID, error: str) -> str:
 def _seen(session: Session) -> dict[str, Any]:
     mine = select(Account).where(Account.unit_id == unit().id, Account.active)
     rows = list(session.scalars(mine.order_by(Account.mode.desc(), Account.key)))
-    return {"rows": rows, "now": utcnow(), "soon": utcnow() + ENDS_SOON}
+    feeds = suggestions.health(session, runtime().settings, [unit().id])
+    return {"rows": rows, "feeds": feeds, "now": utcnow(), "soon": utcnow() + ENDS_SOON}
 
 
 def _account(session: Session, account_id: uuid.UUID) -> Account:

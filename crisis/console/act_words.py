@@ -88,6 +88,7 @@ ACTS: Mapping[str, str] = {
     "sign_in.begun": N_("signed in"),
     "sign_in.ended": N_("signed out"),
     "terminal.password_wrong": N_("wrong password at the terminal"),
+    "suggestion.passed": N_("passed over a suggestion"),
     "user.added": N_("made a user at the terminal"),
     "user.created": N_("made a user"),
     "user.disabled": N_("disabled a user"),

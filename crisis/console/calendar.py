@@ -14,14 +14,14 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crisis.broadcasts import planned, planned_calendar
+from crisis.broadcasts import planned, planned_calendar, suggestions
 from crisis.broadcasts.planned_words import LONGEST_TITLE, Wording
 from crisis.broadcasts.preview import frozen
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.wording import refusal
 from crisis.media import library
-from crisis.models import Account, Broadcast, Delivery, PlannedPost, utcnow
+from crisis.models import Account, Broadcast, Delivery, PlannedPost, Suggestion, utcnow
 from crisis.settings import LANGUAGES
 from crisis.states import NotAllowed, Role
 
@@ -50,6 +50,7 @@ def index() -> ResponseReturnValue:
             incident=planned.live_incident(session, here),
             accounts=planned.accounts_for(session, here),
             tags=planned_calendar.campaigns(session, here),
+            suggested=suggestions.waiting(session, here, utcnow()),
             span=span,
             since=since,
             until=until,
@@ -62,21 +63,38 @@ def index() -> ResponseReturnValue:
 @pages.get("/new")
 @may(Role.OFFICER)
 def new() -> ResponseReturnValue:
+    """Empty, or with the first words of a suggestion."""
     with runtime().database.reading() as session:
-        return _form(session, None, Wording("", {}), "")
+        one = _suggestion(session, request.args.get("suggestion", ""))
+        words = suggestions.wording(session, one, unit().settings) if one else Wording("", {})
+        return _form(session, None, words, "", one)
 
 
 @pages.post("/new")
 @may(Role.OFFICER)
 def create() -> ResponseReturnValue:
-    words = _wording()
+    words, told = _wording(), request.form.get("suggestion", "")
     try:
         with runtime().database.writing() as session:
             made = planned.write(session, actor(), unit().id, words, utcnow())
+            if one := _suggestion(session, told, lock=True):
+                suggestions.use(session, actor(), one, made, utcnow())
     except NotAllowed as refused:
         with runtime().database.reading() as session:
-            return _form(session, None, words, refusal(refused)), 422
+            return _form(session, None, words, refusal(refused), _suggestion(session, told)), 422
     return redirect(url_for("calendar.show", post_id=made.id))
+
+
+@pages.post("/suggestions/<uuid:suggestion_id>/pass")
+@may(Role.OFFICER)
+def pass_over(suggestion_id: uuid.UUID) -> ResponseReturnValue:
+    try:
+        with runtime().database.writing() as session:
+            one = _suggestion(session, str(suggestion_id), lock=True) or abort(404)
+            suggestions.pass_over(session, actor(), one, utcnow())
+    except NotAllowed as refused:
+        flash(refusal(refused), "warn")
+    return redirect(url_for("calendar.index", _anchor="suggestions"))
 
 
 @pages.get("/<uuid:post_id>")
@@ -151,6 +169,18 @@ def _post(session: Session, post_id: uuid.UUID, *, lock: bool = False) -> Planne
     return post
 
 
+def _suggestion(session: Session, told: str, *, lock: bool = False) -> Suggestion | None:
+    if not told:
+        return None
+    try:
+        one = session.get(Suggestion, uuid.UUID(told), with_for_update={"of": Suggestion} if lock else None)
+    except ValueError:
+        return None
+    if one is not None:
+        enter(one.feed.unit_id)
+    return one
+
+
 def _page(session: Session, post: PlannedPost) -> str:
     waiting = planned.unsent(session, post)
     gone = session.execute(
@@ -176,13 +206,16 @@ def _page(session: Session, post: PlannedPost) -> str:
     )
 
 
-def _form(session: Session, post: PlannedPost | None, words: Wording, wrong: str) -> str:
+def _form(
+    session: Session, post: PlannedPost | None, words: Wording, wrong: str, suggestion: Suggestion | None = None
+) -> str:
     return render_template(
         "console/calendar/words.html",
         section="calendar",
         post=post,
         words=words,
         wrong=wrong,
+        suggestion=suggestion,
         accounts=planned.accounts_for(session, unit().id),
         items=[one for one in library.items(session, unit().id, withdrawn=False) if library.why_not(one) is None],
         longest_title=LONGEST_TITLE,

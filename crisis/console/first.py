@@ -35,6 +35,6 @@ def _seen() -> dict[str, Any]:
     with parts.database.reading() as session:
         return {
             "happening": happening.look(session, actor(), utcnow()),
-            "health": health.look(session, units, shelf, utcnow(), redis=redis),
+            "health": health.look(session, units, shelf, utcnow(), redis=redis, settings=parts.settings),
             "several": len(units) > 1,
         }

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crisis.broadcasts import live_now
+from crisis.broadcasts import live_now, suggestions
 from crisis.console import standings
 from crisis.console.here import UnitHere
 from crisis.console.language import N_
@@ -22,6 +22,7 @@ from crisis.models import Account, Heartbeat
 from crisis.playbooks.read import Shelf
 from crisis.sending import measures
 from crisis.sending.pulse import ENDS_SOON, STUCK_JOURNAL
+from crisis.settings import Settings
 from crisis.states import Mode, Standing
 
 LATE = timedelta(seconds=10)
@@ -85,7 +86,9 @@ class Health:
         return "bad" if "bad" in levels else "warn" if "warn" in levels else "good"
 
 
-def look(session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetime, *, redis: bool | None) -> Health:
+def look(
+    session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetime, *, redis: bool | None, settings: Settings
+) -> Health:
     """Judge the whole machine, and the accounts and playbooks of these units."""
     accounts = list(_accounts(session, [unit.id for unit in units], now))
     modes = set(session.scalars(select(Account.mode).where(Account.active).distinct()))
@@ -95,6 +98,7 @@ def look(session: Session, units: Sequence[UnitHere], shelf: Shelf, now: datetim
     concerns += _of_journals(session, now)
     concerns += _of_standings(live_now.alarms(session, [unit.id for unit in units]))
     concerns += _of_playbooks(session, units, shelf, now)
+    concerns += _of_feeds(suggestions.health(session, settings, [unit.id for unit in units]))
     concerns.sort(key=lambda concern: concern.level)  # "bad" before "warn"
     return Health(concerns, pulses, accounts, oldest, redis)
 
@@ -331,3 +335,14 @@ def _of_playbooks(session: Session, units: Sequence[UnitHere], shelf: Shelf, now
                     N_("An approver can renew it on the page Playbooks."),
                     values,
                 )
+
+
+def _of_feeds(feeds: Sequence[suggestions.FeedHealth]) -> Iterator[Concern]:
+    for feed in feeds:
+        if feed.row is not None and feed.row.say:
+            yield Concern(
+                "warn",
+                N_("The news feed %(feed)s can't be read: %(reason)s"),
+                N_("It only makes suggestions for planned posts. Tell whoever runs the web site, or the system."),
+                {"feed": feed.url, "reason": feed.row.say},
+            )

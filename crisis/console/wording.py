@@ -35,6 +35,16 @@ KEPT: tuple[str, ...] = (
     N_("a live incident was opened"),
     N_("its time passed before it could leave"),
     N_("the text is not what was approved"),
+    # news feeds
+    N_("this is no news feed, or it is broken"),
+    N_("the feed declares entities of its own, which no news feed needs"),
+    N_("the feed takes too long to read"),
+    N_("the feed is larger than %(kb)d kB"),
+    N_("the site answered HTTP %(status)d"),
+    N_("the site redirects in circles"),
+    N_("the site redirects to %(where)s, which is not among the feed's hosts"),
+    N_("the site sends the feed packed, although it was asked not to"),
+    N_("%(host)s leads into a private network"),
     # what people say
     N_("an answer to a call-out or an alert"),
     # deliveries and their attempts

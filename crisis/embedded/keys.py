@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import BaseModel
 
-from crisis.channels.opening import own_machine
 from crisis.embedded.ports import endpoint, ports
+from crisis.hosts import own_machine
 from crisis.settings import AccountSettings, SecretRef, Settings
 from crisis.simulator.accounts import Accounts, demo
 from crisis.simulator.networks import NETWORKS

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from crisis.channels.opening import own_machine
+from crisis.hosts import own_machine
 from crisis.settings import AccountSettings, SecretRef, Settings, SettingsError
 
 

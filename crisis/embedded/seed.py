@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from crisis import audit, passwords
 from crisis.actor import SYSTEM, Actor
-from crisis.channels.opening import own_machine
 from crisis.embedded.persons import FAMILY_NAMES, GIVEN_NAMES, LANGUAGE_TURN, PRESS, SKILL_TURN
 from crisis.embedded.ports import endpoint
+from crisis.hosts import own_machine
 from crisis.models import Destination, Grant, Group, Person, Unit, User
 from crisis.playbooks import signoff
 from crisis.playbooks.read import Shelf
@@ -69,6 +69,10 @@ def why_not(settings: Settings) -> str | None:
         for reached in filter(None, (host, public)):
             if not own_machine(reached):
                 return f"account '{account.key}' reaches {reached}"
+    for unit in settings.units:
+        for feed in unit.feeds:
+            if not own_machine(read := urlsplit(feed.url).hostname or ""):
+                return f"a news feed of unit '{unit.key}' is read from {read}"
     return None
 
 

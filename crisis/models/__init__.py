@@ -3,6 +3,7 @@
 from crisis.models.account import Account, AccountNote, ShardRow
 from crisis.models.base import Base, new_id, utcnow
 from crisis.models.delivery import Attempt, Delivery, ReceiptRow, Tally
+from crisis.models.feed import Feed, Suggestion
 from crisis.models.incident import Approval, Broadcast, BroadcastText, Incident
 from crisis.models.media import BroadcastMedia, FrozenMedia, MediaItem
 from crisis.models.oncall import (
@@ -59,6 +60,7 @@ __all__ = [
     "Destination",
     "Escalation",
     "EscalationStep",
+    "Feed",
     "FrozenMedia",
     "Grant",
     "Group",
@@ -90,6 +92,7 @@ __all__ = [
     "SignInFailure",
     "SignOff",
     "Spike",
+    "Suggestion",
     "Tally",
     "Unit",
     "User",

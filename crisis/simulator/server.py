@@ -15,6 +15,7 @@ from aiohttp import web
 from crisis.simulator.accounts import Accounts, demo
 from crisis.simulator.internet import Internet
 from crisis.simulator.mail import certificate, smtp
+from crisis.simulator.news import News
 from crisis.simulator.square.control import Control
 from crisis.simulator.square.page import Square
 from crisis.simulator.square.pages import Pages
@@ -40,6 +41,7 @@ def application(internet: Internet, public_dir: Path | None = None) -> web.Appli
     app.add_routes(Control(internet).routes())
     app.add_routes(Telephones(internet.exchange, internet.inbound, internet.accounts.sms, internet.ledger).routes())
     app.add_routes(Pages(public_dir).routes())
+    app.add_routes(News().routes())
     app.add_routes(Square(internet, public=public_dir is not None).routes())
     return app
 

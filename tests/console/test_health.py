@@ -31,7 +31,7 @@ def healthy(runtime: Runtime) -> Runtime:
 def look(runtime: Runtime, units: Any, shelf: Shelf | None = None, redis: bool | None = True) -> health.Health:
     here = UnitHere(units["ous"], runtime.settings.unit("ous"), frozenset(Role))
     with runtime.database.reading() as session:
-        return health.look(session, [here], shelf or Shelf(), NOW, redis=redis)
+        return health.look(session, [here], shelf or Shelf(), NOW, redis=redis, settings=runtime.settings)
 
 
 def test_all_is_well(healthy: Runtime, units: Any) -> None:

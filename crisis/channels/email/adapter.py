@@ -35,8 +35,9 @@ from crisis.channels.email.imap import Mailbox
 from crisis.channels.email.mail import mailbox, message_id, render_mail
 from crisis.channels.email.reading import read
 from crisis.channels.email.smtp_replies import Stage, lost, replied
-from crisis.channels.opening import Opening, own_machine
+from crisis.channels.opening import Opening
 from crisis.channels.text.counting import plain
+from crisis.hosts import own_machine
 from crisis.settings import Frozen, SecretRef, SettingsError
 
 FACTS = Facts(

@@ -43,8 +43,9 @@ from crisis.channels.base import (
 )
 from crisis.channels.calling import proxy
 from crisis.channels.errors import accepted_body, answer, as_promised, transport
-from crisis.channels.opening import Opening, own_machine
+from crisis.channels.opening import Opening
 from crisis.channels.twilio.sms_words import inbound, receipt, refusal
+from crisis.hosts import own_machine
 from crisis.settings import Frozen, SecretRef
 
 TWILIO = "https://api.twilio.com"
