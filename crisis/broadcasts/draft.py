@@ -68,6 +68,7 @@ def _blank(session: Session, like: Broadcast) -> Broadcast | None:
             Broadcast.message == like.message,
             Broadcast.created_by == like.created_by,
             Broadcast.follows_id.is_(None),
+            Broadcast.rumour_id.is_(None),
         )
     )
     return next((row for row in rows if not row.slots and not row.edits and not row.approvals), None)
@@ -82,6 +83,7 @@ def again(session: Session, actor: Actor, original: Broadcast, incident: Inciden
     usable = {account.key for account in usable_accounts(session, incident)}
     broadcast.accounts = [key for key in original.accounts if key in usable]
     broadcast.follows_id, broadcast.manners = original.follows_id, dict(original.manners or {})
+    broadcast.rumour_id = original.rumour_id
     attach(broadcast, [row.item for row in original.media])
     return broadcast
 

@@ -171,6 +171,8 @@ def digest_of(
     }
     if broadcast.manners:
         content["manners"] = broadcast.manners
+    if broadcast.rumour_id is not None:  # it stands among the rumours of the public page
+        content["rumour"] = str(broadcast.rumour_id)
     if carried := sorted(list(one) for one in media):
         content["media"] = carried
     if broadcast.purpose is Purpose.PLANNED:

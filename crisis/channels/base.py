@@ -117,6 +117,7 @@ class Outgoing:
     media: Sequence[Attachment] = ()
     tags: Sequence[str] = ()  # a planned post's campaign
     asks: Literal["", "call_out", "alert"] = ""  # it waits for an answer: will you come, will you take it?
+    about: Literal["", "rumour"] = ""  # it says what is true about a rumour
     needs_pin: bool = False  # the answer counts only with the person's PIN
 
 

@@ -77,6 +77,7 @@ KEPT: tuple[str, ...] = (
     N_("settled elsewhere"),
     N_("spam or abuse"),
     N_("the word was obeyed"),
+    N_("answered in public"),
     N_("taken away before it was read"),
     # posts taken down
     N_("the network takes down only so many in a while; the rest follows"),

@@ -28,6 +28,7 @@ def complete(context: Any, _revision: Any, directives: list[Any]) -> None:
     if not directives:
         return
     steps = directives[0].upgrade_ops.ops
+    pointers_last(steps)
     for change in tuple(steps):
         for one in getattr(change, "ops", ()):
             if not isinstance(one, ops.AddColumnOp) or one.column.nullable:
@@ -51,6 +52,17 @@ def complete(context: Any, _revision: Any, directives: list[Any]) -> None:
             away: list[Any] = [ops.DropConstraintOp(op_f(rule), name, type_="check") for rule in changed]
             anew = [ops.CreateCheckConstraintOp(op_f(rule), name, new[rule]) for rule in (*changed, *added)]
             steps.append(ops.ModifyTableOps(name, away + anew))
+
+
+def pointers_last(steps: list[Any]) -> None:
+    """Foreign keys come when everything else is there: what they point at must be unique by then."""
+    for change in tuple(steps):
+        if not isinstance(change, ops.ModifyTableOps):
+            continue
+        keys = [one for one in change.ops if isinstance(one, ops.CreateForeignKeyOp)]
+        if keys:
+            change.ops = [one for one in change.ops if one not in keys]
+            steps.append(ops.ModifyTableOps(change.table_name, keys))
 
 
 def rules(table: str, dialect: Dialect) -> dict[str | None, str]:

@@ -66,6 +66,7 @@ __all__ = [
     "Group",
     "HandOver",
     "Heartbeat",
+    "Hiding",
     "InboundBand",
     "InboundCount",
     "InboundRow",

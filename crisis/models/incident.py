@@ -51,6 +51,7 @@ class Broadcast(Base):
     __table_args__ = (
         UniqueConstraint("id", "mode"),
         ForeignKeyConstraint(["incident_id", "mode"], ["incident.id", "incident.mode"]),
+        ForeignKeyConstraint(["rumour_id", "mode"], ["rumour.id", "rumour.mode"]),
         CheckConstraint("released_at IS NULL OR digest IS NOT NULL", name="released_is_frozen"),
         # A statement belongs to an incident; answers, alerts and notices may stand outside one.
         CheckConstraint(
@@ -82,6 +83,7 @@ class Broadcast(Base):
     edits: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"x": {"nb": "..."}}: text changed by hand
     follows_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("broadcast.id"))
     planned_post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("planned_post.id"), index=True)
+    rumour_id: Mapped[uuid.UUID | None] = mapped_column(index=True)  # it says what is true about this rumour
     # {"x-ous": "in_place"}: what becomes of the post it follows, where that is more than standing under it
     manners: Mapped[dict[str, Any]] = mapped_column(default=dict, info={CARRIED_OVER: "'{}'"})
 

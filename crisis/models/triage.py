@@ -19,6 +19,7 @@ _RAW = text("understood_at IS NULL")
 _CLAIMED = text("state = 'claimed'")
 _SNOOZED = text("state = 'snoozed'")
 _LEADS = text("folded_into_id IS NULL AND fold IS NOT NULL")
+_OF_RUMOUR = text("rumour_id IS NOT NULL")
 _UNLINKED = text("delivery_id IS NULL AND in_reply_to IS NOT NULL")
 
 
@@ -60,6 +61,7 @@ class InboundRow(Base):
         Index("ix_inbound_incident", "incident_id", "at"),
         Index("ix_inbound_folded_into", "folded_into_id"),
         Index("ix_inbound_kept", "unit_id", "lane", "at", sqlite_where=_KEPT, postgresql_where=_KEPT),  # for erasing
+        Index("ix_inbound_rumour", "rumour_id", sqlite_where=_OF_RUMOUR, postgresql_where=_OF_RUMOUR),
         Index("ix_inbound_settled", "unit_id", "mode", "state", "settled_at"),
     )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -119,7 +121,10 @@ class InboundRow(Base):
 
 
 class InboundBand(Base):
-    """A number that near-duplicates are likely to share; of rows that stand in the queue by themselves."""
+    """A number that near-duplicates are likely to share; of rows that stand in the queue by themselves.
+
+    Unit and mode are mixed into it (crisis/triage/folding.py), so a drill and a live queue share no number.
+    """
 
     __tablename__ = "inbound_band"
     band: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -152,6 +157,7 @@ class Rumour(Base):
 
     __tablename__ = "rumour"
     __table_args__ = (
+        UniqueConstraint("id", "mode"),  # a broadcast about it is of its mode
         ForeignKeyConstraint(["incident_id", "mode"], ["incident.id", "incident.mode"]),
         Index("ix_rumour_incident", "incident_id"),
     )
@@ -162,10 +168,42 @@ class Rumour(Base):
     claim: Mapped[str] = mapped_column(String(300))
     verdict: Mapped[str] = mapped_column(String(10), default="unknown")  # true | false | unknown
     source: Mapped[str] = mapped_column(String(300), default="")
-    public: Mapped[bool] = mapped_column(default=False)  # stands in the rumours part of the public page
     decided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     decided_at: Mapped[datetime | None]
     made_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Hiding(Base):
+    """Somebody's words under a post of ours that are to be hidden from the public, with the evidence of what they were.
+
+    Worked off by the listener. The evidence is a copy, so that it outlives what the author or the network takes away.
+    """
+
+    __tablename__ = "hiding"
+    __table_args__ = (
+        Index(
+            "ix_hiding_due",
+            "due_at",
+            sqlite_where=text("state = 'asked'"),
+            postgresql_where=text("state = 'asked'"),
+        ),
+    )
+    inbound_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inbound.id"), primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
+    provider_id: Mapped[str] = mapped_column(String(200))
+    author: Mapped[str] = mapped_column(String(254))
+    text: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))  # of the text as it stood
+    url: Mapped[str | None] = mapped_column(String(500))
+    said_at: Mapped[datetime]
+
+    state: Mapped[str] = mapped_column(String(10), default="asked")  # asked | hidden | failed
+    say: Mapped[str] = mapped_column(String(500), default="")  # the network's words
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(default=utcnow)
+    asked_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
+    asked_at: Mapped[datetime] = mapped_column(default=utcnow)
+    done_at: Mapped[datetime | None]
 
 
 class SavedView(Base):

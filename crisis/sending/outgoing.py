@@ -102,6 +102,7 @@ class Known:
                     else "call_out",
                     "needs_pin": bool(needs_pin),
                     "tags": tuple(broadcast.slots.get("tags", ())) if broadcast.purpose is Purpose.PLANNED else (),
+                    "about": "rumour" if broadcast.rumour_id else "",
                 }
 
 

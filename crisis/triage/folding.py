@@ -9,8 +9,9 @@ from __future__ import annotations
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, tuple_
 from sqlalchemy.orm import Session
@@ -69,6 +70,7 @@ class Folding:
 
     def fold(self, session: Session, unit_id: uuid.UUID, mode: Mode, news: Sequence[New], now: datetime) -> Folded:
         """Into which earlier row each one folds. The caller holds the unit's lock, and writes what is found."""
+        news = [_of_queue(new, _place(unit_id, mode)) for new in news]
         by_key = self._by_key(session, unit_id, mode, {new.fold.key for new in news}, now)
         by_band, crowded = self._by_band(session, unit_id, mode, {band for new in news for band in new.fold.bands}, now)
         done = Folded(crowded=crowded)
@@ -182,6 +184,15 @@ def _leads(unit_id: uuid.UUID, mode: Mode, now: datetime) -> list[ColumnElement[
         InboundRow.erased_at.is_(None),
         InboundRow.received_at > now - WINDOW,
     ]
+
+
+def _place(unit_id: uuid.UUID, mode: Mode) -> int:
+    """What is mixed into the bands of one queue: a drill's burst can't crowd out live candidates, nor one unit another's."""
+    return int.from_bytes(blake2b(unit_id.bytes + mode.encode(), digest_size=7).digest(), "little")
+
+
+def _of_queue(new: New, place: int) -> New:
+    return replace(new, fold=replace(new.fold, bands=tuple(band ^ place for band in new.fold.bands)))
 
 
 def _may(new: New, lead: Lead) -> bool:

@@ -141,6 +141,17 @@ async def test_languages(page: Page, read: Callable[[str], str], tmp_path: Path)
     assert not (tmp_path / "pages" / "live" / SLUG / "index.nn.html").exists()
 
 
+async def test_what_is_true_about_rumours_is_listed_while_it_stands(page: Page, read: Callable[[str], str]) -> None:
+    await page.send(FIRST)
+    assert "Rykter" not in read(f"{SLUG}/index.nb.html")
+    true = following(FIRST, 1, title="Dette stemmer: Akuttmottaket er åpent", phase="initial", about="rumour")
+    posted = await page.send(true)
+    html = read(f"{SLUG}/index.nb.html")
+    assert f'<li><a href="#e-{true.delivery_id}">Dette stemmer: Akuttmottaket er åpent</a></li>' in html
+    await page.delete(posted.provider_id)
+    assert "Rykter" not in read(f"{SLUG}/index.nb.html")
+
+
 async def test_withdrawn_words_are_gone_and_stay_gone(page: Page, read: Callable[[str], str], tmp_path: Path) -> None:
     assert isinstance(page, Deletes)
     accepted = await page.send(FIRST)

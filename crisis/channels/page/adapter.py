@@ -137,12 +137,8 @@ class Page:
             if before is None or not before.withdrawn:
                 shown = tuple(show_file(folder, attachment) for attachment in out.media)
                 at = (out.released_at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds")
-                write_entry(
-                    folder,
-                    Entry(
-                        name, out.language, out.phase, out.title, out.text, at, out.organisation, follows, media=shown
-                    ),
-                )
+                entry = Entry(name, out.language, out.phase, out.title, out.text, at, out.organisation, follows)
+                write_entry(folder, replace(entry, media=shown, about=out.about))
             build(self._site, page)
         return Accepted(f"{page}/{name}", f"{self._site.public_url}/{page}/index.{out.language}.html#e-{name}")
 

@@ -49,6 +49,7 @@ class Entry:
     follows: str = ""  # name of the entry this one follows or corrects
     withdrawn: bool = False
     media: tuple[Picture, ...] = ()
+    about: str = ""  # "rumour": also listed among what is true about rumours
 
     @property
     def time(self) -> datetime:

@@ -84,6 +84,7 @@ def _incident_page(site: Site, slug: str, entries: Sequence[Entry], languages: S
         over=_over(entries),
         updated=time_in_words(entries[0].time, language, site.zone),
         updated_iso=entries[0].at,
+        rumours=[entry for entry in entries if _answers_rumour(entry) and entry.name not in corrections],
         entries=[_shown(entry, corrections.get(entry.name), site.zone) for entry in entries],
         languages=[(key, WORDS[key].name) for key in languages],
     )
@@ -97,6 +98,11 @@ def _corrections(entries: Sequence[Entry]) -> dict[str, Entry]:
             before = entry.follows or next((older.name for older in entries[position + 1 :]), "")
             found.setdefault(before, entry)
     return found
+
+
+def _answers_rumour(entry: Entry) -> bool:
+    """It has words that were approved, under a headline that can be listed."""
+    return entry.about == "rumour" and bool(entry.title) and not entry.withdrawn
 
 
 def _shown(entry: Entry, correction: Entry | None, zone: ZoneInfo) -> dict[str, Any]:

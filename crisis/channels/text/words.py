@@ -26,6 +26,7 @@ class Words:
     correction_link: str
     withdrawn: str
     over: str
+    rumours: str  # over what is true about what people say
     ongoing: str
     ended: str
     nothing_ongoing: str
@@ -57,6 +58,7 @@ WORDS: Mapping[str, Words] = {
         correction_link="Les rettelsen",
         withdrawn="Denne meldingen er trukket tilbake.",
         over="Hendelsen er avsluttet.",
+        rumours="Rykter: dette stemmer",
         ongoing="Pågående hendelser",
         ended="Avsluttede hendelser",
         nothing_ongoing="Ingen pågående hendelser.",
@@ -83,6 +85,7 @@ WORDS: Mapping[str, Words] = {
         correction_link="Les rettinga",
         withdrawn="Denne meldinga er trekt tilbake.",
         over="Hendinga er avslutta.",
+        rumours="Rykte: dette stemmer",
         ongoing="Pågåande hendingar",
         ended="Avslutta hendingar",
         nothing_ongoing="Ingen pågåande hendingar.",
@@ -109,6 +112,7 @@ WORDS: Mapping[str, Words] = {
         correction_link="Read the correction",
         withdrawn="This message has been withdrawn.",
         over="This incident is over.",
+        rumours="Rumours: what is true",
         ongoing="Ongoing incidents",
         ended="Past incidents",
         nothing_ongoing="No ongoing incidents.",
