@@ -22,8 +22,10 @@ from crisis.models import Account, Unit, utcnow
 from crisis.playbooks.read import PlaybookFolder
 from crisis.seal import Seal
 from crisis.sending import fallback
+from crisis.sending.address_codes import AddressCodes
 from crisis.sending.answer_links import AnswerLinks
 from crisis.sending.notes import DatabaseNotes
+from crisis.sending.personal import Personal
 from crisis.sending.unsubscribe import Unsubscribe
 from crisis.settings import AccountSettings, Settings, SettingsError
 from crisis.settings import read as read_settings
@@ -41,6 +43,7 @@ class Runtime:
     seal: Seal
     unsubscribe: Unsubscribe
     answers: AnswerLinks
+    personal: Personal
     media: Store
     luggage: Luggage
 
@@ -111,6 +114,7 @@ def build(settings: Settings) -> Runtime:
     database.after_commit = send_noted
     secret_key = settings.console.secret_key.reveal()
     media = Store.of(settings)
+    answers = AnswerLinks(secret_key, settings.console.public_url)
     return Runtime(
         settings=settings,
         database=database,
@@ -118,7 +122,8 @@ def build(settings: Settings) -> Runtime:
         playbooks=PlaybookFolder(settings.playbooks_dir),
         seal=Seal(secret_key),
         unsubscribe=Unsubscribe(secret_key, settings.console.public_url),
-        answers=AnswerLinks(secret_key, settings.console.public_url),
+        answers=answers,
+        personal=Personal(answers, AddressCodes(secret_key)),
         media=media,
         luggage=Luggage(media, settings.console.public_url),
     )

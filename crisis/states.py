@@ -257,6 +257,7 @@ class Lane(StrEnum):
 class EscalationPurpose(StrEnum):
     ALERT = "alert"  # somebody must take it
     CALL_OUT = "call_out"  # people are to come
+    APPROVAL = "approval"  # a second person must read a broadcast, or look at one that left without
 
 
 class AlertState(StrEnum):

@@ -66,7 +66,7 @@ class Sender:
             self.name,
             unsubscribe_url=runtime.unsubscribe.url,
             luggage=runtime.luggage,
-            answer_url=runtime.answers.url,
+            personal=runtime.personal,
         )
         self._split: dict[uuid.UUID, int] = {}  # into how many shards, of accounts that are
         self._lying: dict[Part, float] = {}  # shards that nobody works for, and since when we know

@@ -58,7 +58,7 @@ class Speaking:
             pulse.process_name("terminal"),
             unsubscribe_url=parts.unsubscribe.url,
             luggage=parts.luggage,
-            answer_url=parts.answers.url,
+            personal=parts.personal,
         )
         self._told = {account.key: account for account in parts.settings.accounts}
         self._drains: dict[str, Drain] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -17,9 +17,9 @@ from crisis.console.here import actor, runtime, unit
 from crisis.console.lists import Pager, asked_page
 from crisis.console.rotas import local_moment
 from crisis.console.wording import refusal, told
-from crisis.models import Absence, Group, Person, utcnow
+from crisis.models import Absence, AddressCode, Destination, Group, Person, utcnow
 from crisis.oncall import groups as unit_groups
-from crisis.oncall import people, rota_plan
+from crisis.oncall import people, proving, rota_plan
 from crisis.oncall.people import Details, NotFilledIn
 from crisis.states import NotAllowed, Role
 
@@ -98,6 +98,55 @@ def absent(person_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("people.show", person_id=person_id))
 
 
+@pages.post("/<uuid:person_id>/absent/<uuid:absence_id>/end")
+@may(Role.ADMINISTRATOR, Role.OFFICER)
+def end_absence(person_id: uuid.UUID, absence_id: uuid.UUID) -> ResponseReturnValue:
+    with runtime().database.writing() as session:
+        person, row = _person(session, person_id), session.get(Absence, absence_id)
+        if row is None or row.person_id != person.id:
+            abort(404)
+        rota_plan.remove_absence(session, actor(), row)
+    flash(gettext("The absence is taken away."), "good")
+    return redirect(url_for("people.show", person_id=person_id))
+
+
+@pages.post("/<uuid:person_id>/ways/<uuid:destination_id>/code")
+@may(Role.ADMINISTRATOR, Role.OFFICER)
+def send_code(person_id: uuid.UUID, destination_id: uuid.UUID) -> ResponseReturnValue:
+    """They read the code out to whoever sits here."""
+
+    def act(session: Session, row: Destination) -> None:
+        proving.send_code(session, actor(), row, request.form.get("way", ""), utcnow())
+
+    return _prove(person_id, destination_id, act, gettext("A code is on its way. Ask them to read it to you."))
+
+
+@pages.post("/<uuid:person_id>/ways/<uuid:destination_id>/prove")
+@may(Role.ADMINISTRATOR, Role.OFFICER)
+def prove(person_id: uuid.UUID, destination_id: uuid.UUID) -> ResponseReturnValue:
+    def act(session: Session, row: Destination) -> bool:
+        codes = runtime().personal.codes
+        return proving.prove(session, actor(), row, request.form.get("code", ""), codes, utcnow())
+
+    return _prove(person_id, destination_id, act, gettext("It is verified."))
+
+
+def _prove(
+    person_id: uuid.UUID, destination_id: uuid.UUID, act: Callable[[Session, Destination], object], said: str
+) -> ResponseReturnValue:
+    try:
+        with runtime().database.writing() as session:
+            person, row = _person(session, person_id), session.get(Destination, destination_id)
+            if row is None or row.person_id != person.id:
+                abort(404)
+            good = act(session, row) is not False
+        otherwise = gettext("That is not the code we sent. Look again; nothing is changed.")
+        flash(said if good else otherwise, "good" if good else "bad")
+    except NotAllowed as error:
+        flash(refusal(error), "bad")
+    return redirect(url_for("people.show", person_id=person_id))
+
+
 @pages.get("/groups")
 @may(Role.ADMINISTRATOR, Role.OFFICER)
 def groups() -> ResponseReturnValue:
@@ -170,7 +219,14 @@ def _form(
         groups=unit_groups.groups_of(session, unit().id),
         editable=Role.ADMINISTRATOR in unit().roles,
         away=_away(session, person),
+        proofs=[] if person is None else _proofs(session, person),
+        ways={medium: set(proving.ways_to_prove(session, unit().id, medium)) for medium in people.MEDIA},
     )
+
+
+def _proofs(session: Session, person: Person) -> list[tuple[Destination, str, AddressCode | None]]:
+    now = utcnow()
+    return [(row, proving.shown(row), proving.waiting(session, row, now)) for row in person.destinations]
 
 
 def _away(session: Session, person: Person | None) -> Sequence[Absence]:
@@ -188,6 +244,9 @@ def _typed(details: Details) -> dict[str, Any]:
         "name": details.name,
         "language": details.language,
         "skills": ", ".join(details.skills),
+        "sites": ", ".join(details.sites),
+        "quiet_from": details.quiet[0] if details.quiet else "",
+        "quiet_to": details.quiet[1] if details.quiet else "",
         "groups": details.groups,
         "reaches": [
             (one.medium, people.shown_phone(one.address) if one.medium == "phone" else one.address, one.consent)

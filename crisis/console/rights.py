@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session, selectinload
 from crisis import audit, passwords
 from crisis.actor import Actor
 from crisis.console import identity
-from crisis.models import Grant, Unit, User, utcnow
+from crisis.models import Grant, Person, Unit, User, utcnow
+from crisis.oncall import pins
 from crisis.states import NotAllowed, Role
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{1,119}")
@@ -99,6 +100,27 @@ def reset_sign_in(session: Session, actor: Actor, user: User, unit_id: uuid.UUID
     identity.end_all(session, user.id)
     _record(session, actor, "user.sign_in_reset", user, unit_id)
     return password
+
+
+def tie(session: Session, actor: Actor, user: User, unit_id: uuid.UUID, person: Person | None) -> None:
+    """Say which person of the unit this user is; None: nobody we can call. A PIN does not survive it.
+
+    Raises `NotAllowed`, also when another user is that person already.
+    """
+    _demand_whole(actor, user)
+    if person is not None:
+        if person.unit_id != unit_id:
+            raise NotAllowed("That person is not in this unit.")
+        if session.scalar(select(User.id).where(User.person_id == person.id, User.id != user.id)):
+            raise NotAllowed("Another user is tied to that person already. Untie them first.")
+    before = session.get(Person, user.person_id) if user.person_id else None
+    if before is person:
+        return
+    for one in (before, person):
+        if one is not None:
+            pins.forget(session, actor, one)
+    user.person_id = person.id if person else None
+    _record(session, actor, "user.tied", user, unit_id, person=person.reference if person else "")
 
 
 def users_of(session: Session, unit_id: uuid.UUID) -> Sequence[User]:

@@ -15,7 +15,8 @@ from crisis.console.guard import may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.language import role_words
 from crisis.console.wording import refusal
-from crisis.models import User, utcnow
+from crisis.models import Person, User, utcnow
+from crisis.oncall import people
 from crisis.states import NotAllowed, Role
 
 pages = Blueprint("users", __name__, url_prefix="/users")
@@ -77,6 +78,17 @@ def set_roles(user_id: uuid.UUID) -> ResponseReturnValue:
         rights.set_roles(session, actor(), user, unit().id, _roles())
 
     return _change(user_id, act, gettext("The roles are saved."))
+
+
+@pages.post("/<uuid:user_id>/person")
+@may(Role.ADMINISTRATOR)
+def tie(user_id: uuid.UUID) -> ResponseReturnValue:
+    def act(session: Session, user: User) -> None:
+        written = " ".join(request.form.get("person", "").split())
+        person = people.by_reference(session, unit().id, written) if written else None
+        rights.tie(session, actor(), user, unit().id, person)
+
+    return _change(user_id, act, gettext("Saved."))
 
 
 @pages.post("/<uuid:user_id>/disable")
@@ -143,6 +155,7 @@ def _show(session: Session, user_id: uuid.UUID, error: str = "") -> str:
         user=user,
         held=held,
         elsewhere=elsewhere,
+        person=session.get(Person, user.person_id) if user.person_id else None,
         error=error,
         words=role_words(),
         now=utcnow(),

@@ -17,13 +17,15 @@ from crisis.models.oncall import (
     Reply,
     Rota,
     RotaChange,
+    RotaSwap,
     RotaTurn,
     RotaWarning,
     SeenCall,
 )
-from crisis.models.people import Destination, Group, OptOut, Person, membership
+from crisis.models.people import AddressCode, Destination, Group, OptOut, Person, membership
 from crisis.models.planned import PlannedPost
 from crisis.models.playbook import SignOff
+from crisis.models.readiness import LinkTest, Practice, PracticePlan, TestedWay
 from crisis.models.record import AuditHead, AuditRow, Heartbeat
 from crisis.models.removal import Removal
 from crisis.models.showing import ShownPost
@@ -44,6 +46,7 @@ __all__ = [
     "Absence",
     "Account",
     "AccountNote",
+    "AddressCode",
     "Alert",
     "Answer",
     "Approval",
@@ -71,17 +74,21 @@ __all__ = [
     "InboundCount",
     "InboundRow",
     "Incident",
+    "LinkTest",
     "ListeningCount",
     "MediaItem",
     "Need",
     "OptOut",
     "Person",
     "PlannedPost",
+    "Practice",
+    "PracticePlan",
     "ReceiptRow",
     "Removal",
     "Reply",
     "Rota",
     "RotaChange",
+    "RotaSwap",
     "RotaTurn",
     "RotaWarning",
     "Rumour",
@@ -95,6 +102,7 @@ __all__ = [
     "Spike",
     "Suggestion",
     "Tally",
+    "TestedWay",
     "Unit",
     "User",
     "membership",

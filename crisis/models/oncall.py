@@ -96,6 +96,32 @@ class RotaChange(Base):
     person: Mapped[Person | None] = relationship()
 
 
+class RotaSwap(Base):
+    """One person offers a time of theirs to another, with or without a time in return; it counts when the other accepts."""
+
+    __tablename__ = "rota_swap"
+    __table_args__ = (
+        Index("ix_rota_swap", "rota_id", "state"),
+        CheckConstraint("state IN ('offered', 'accepted', 'declined', 'withdrawn')", name="state"),
+        CheckConstraint("(back_starts IS NULL) = (back_ends IS NULL)", name="back"),
+    )
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    rota_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("rota.id", ondelete="CASCADE"))
+    giver_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"))
+    taker_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"))
+    starts: Mapped[datetime]
+    ends: Mapped[datetime]
+    back_starts: Mapped[datetime | None]  # a time of the taker's that the giver has in return
+    back_ends: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    state: Mapped[str] = mapped_column(String(10), default="offered")
+    offered_at: Mapped[datetime] = mapped_column(default=utcnow)
+    settled_at: Mapped[datetime | None]
+    rota: Mapped[Rota] = relationship()
+    giver: Mapped[Person] = relationship(foreign_keys=[giver_id])
+    taker: Mapped[Person] = relationship(foreign_keys=[taker_id])
+
+
 class RotaWarning(Base):
     """Somebody was told about trouble ahead in a rota; each once when it is far and once when it is near."""
 
@@ -120,6 +146,7 @@ class Escalation(Base):
     name: Mapped[str] = mapped_column(String(80))
     purpose: Mapped[EscalationPurpose] = mapped_column(words(EscalationPurpose))
     repeats: Mapped[int] = mapped_column(default=2)
+    override_quiet: Mapped[bool] = mapped_column(default=True)  # people are asked in their quiet hours, too
     steps: Mapped[list[EscalationStep]] = relationship(
         back_populates="escalation", cascade="all, delete-orphan", order_by="EscalationStep.position"
     )
@@ -191,6 +218,9 @@ class Alert(Base):
     round: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None] = mapped_column(index=True)
     climbed: Mapped[int] = mapped_column(default=0)  # steps made so far; moved by compare-and-set, so each is made once
+    # In a flood one alert speaks for many: nobody is asked about this one alone, but with that one.
+    bundled_with: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("alert.id", ondelete="SET NULL"), index=True)
+    bundled_at: Mapped[datetime | None]
 
 
 class SeenCall(Base):

@@ -33,6 +33,7 @@ class Person(Base):
     quiet_from: Mapped[str | None] = mapped_column(String(5))  # "22:00", the unit's local time; may pass midnight
     quiet_to: Mapped[str | None] = mapped_column(String(5))
     pin: Mapped[str | None] = mapped_column(String(200))  # argon2; for answers that need more than a phone in the hand
+    pin_by: Mapped[uuid.UUID | None]  # the user who set it; no foreign key, because users point at persons already
     destinations: Mapped[list[Destination]] = relationship(
         back_populates="person", cascade="all, delete-orphan", order_by="Destination.position"
     )
@@ -67,6 +68,22 @@ class Destination(Base):
     consent: Mapped[bool] = mapped_column(default=True)
     verified_at: Mapped[datetime | None]  # a code sent there came back
     person: Mapped[Person] = relationship(back_populates="destinations")
+
+
+class AddressCode(Base):
+    """A code that was sent to an address, to prove that its owner reads it. The code itself is kept nowhere: it follows
+    from the delivery that carries it.
+    """
+
+    __tablename__ = "address_code"
+    __table_args__ = (Index("ix_address_code", "address", "sent_at"),)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    destination_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("destination.id", ondelete="CASCADE"), index=True)
+    delivery_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delivery.id"))
+    address: Mapped[str] = mapped_column(String(254))  # as it was then: the limit counts what it got from anybody here
+    sent_at: Mapped[datetime] = mapped_column(default=utcnow)
+    tries: Mapped[int] = mapped_column(default=0)  # wrong ones
+    ended_at: Mapped[datetime | None]  # used, or replaced by a newer one
 
 
 class OptOut(Base):

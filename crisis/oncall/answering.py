@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -22,13 +20,11 @@ from crisis.actor import Actor
 from crisis.channels.base import Inbound
 from crisis.db import rows_changed
 from crisis.models import Account, Alert, Ask, CallOut, Delivery, Destination, InboundRow, Person, Reply, new_id
-from crisis.oncall import alerts, callout_words, filling, tries
+from crisis.oncall import alerts, callout_words, filling, pins, tries
 from crisis.oncall.reply_words import LONGEST_WAIT, meaning
 from crisis.states import AlertState, AskState, CallOutState, InboundState, NotAllowed, Role
 
-MOST_PINS = 5  # wrong ones of one asked person, then only a person can settle it
 STILL_ANSWERED = timedelta(hours=12)  # a text after that is no answer to a call-out any more
-_HASHER = PasswordHasher()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +247,9 @@ def settle(session: Session, actor: Actor, ask: Ask, word: str, minutes: int | N
 
 def right_pin(session: Session, ask: Ask, pin: str, reference: str, now: datetime) -> bool:
     """Is this the person's PIN? Wrong ones are counted, and after a few no PIN is right any more."""
-    wrong = select(func.count()).select_from(Reply).where(Reply.ask_id == ask.id, Reply.word == "wrong_pin")
-    digest = session.scalar(select(Person.pin).where(Person.id == ask.person_id))
-    if not digest or (session.scalar(wrong) or 0) >= MOST_PINS:
+    if not pins.usable(session, ask, now):
         return False
-    try:
-        return _HASHER.verify(digest, pin)
-    except Argon2Error:
-        keep(session, ask.id, Said("wrong_pin", "pin", reference), now)
-        return False
+    if pins.right(session, ask, pin):
+        return True
+    keep(session, ask.id, Said("wrong_pin", "pin", reference), now)
+    return False

@@ -68,7 +68,8 @@ def ways_of(
     accounts: Mapping[str, Account],
     channels: Sequence[str] = (),
 ) -> dict[uuid.UUID, list[tuple[Account, str, Language]]]:
-    """Each person's ways in order: `channels` as named, or the person's destinations as they stand, calls first.
+    """Each person's ways in order: `channels` as named, or the person's destinations as they stand, calls first;
+    on each channel verified ones before others.
 
     Persons without any way are left out.
     """
@@ -78,7 +79,8 @@ def ways_of(
         select(Person.id, Person.language, Destination.medium, Destination.address)
         .join(Destination, Destination.person_id == Person.id)
         .where(Person.id.in_(persons), Destination.consent)
-        .order_by(Person.id, Destination.position, Destination.id)
+        # Verified ones first: somebody has proven that the person reads them.
+        .order_by(Person.id, Destination.verified_at.is_(None), Destination.position, Destination.id)
     ).all()
     for person_id in dict.fromkeys(row.id for row in rows):
         own = [row for row in rows if row.id == person_id]

@@ -103,12 +103,12 @@ def describe(
 def addresses_of(
     session: Session, ids: Collection[uuid.UUID], channels: Sequence[str]
 ) -> dict[uuid.UUID, dict[str, list[str]]]:
-    """Each person's addresses by channel, in their own order; those they have closed to us are left out."""
+    """Each person's addresses by channel, verified ones first, then in their own order; what they closed to us is left out."""
     found: dict[uuid.UUID, dict[str, list[str]]] = {}
     rows = session.execute(
         select(Destination.person_id, Destination.medium, Destination.address)
         .where(Destination.person_id.in_(list(ids)), Destination.consent)
-        .order_by(Destination.person_id, Destination.position, Destination.id)
+        .order_by(Destination.person_id, Destination.verified_at.is_(None), Destination.position, Destination.id)
     )
     for person_id, medium, address in rows if ids else ():
         own = found.setdefault(person_id, {})

@@ -25,6 +25,7 @@ HOME_REGION = "NO"  # a number written without +47 is Norwegian
 PAGE_SIZE = 50
 MEDIA = ("phone", "mailbox")
 
+_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # One @, no spaces, a domain with a dot. Whether anybody reads it only a message can tell.
 _MAILBOX = re.compile(
@@ -51,6 +52,8 @@ class Details:
     groups: frozenset[str]
     skills: tuple[str, ...]
     reaches: tuple[Reach, ...]
+    sites: tuple[str, ...] = ()
+    quiet: tuple[str, str] | None = None  # from and until, as "22:00"; None: no quiet hours
 
 
 class NotFilledIn(NotAllowed):
@@ -147,6 +150,11 @@ def check(form: Mapping[str, str], groups: frozenset[str], destinations: Sequenc
             wrong[name] = error.say
     if form.get("language") not in LANGUAGES:
         blame("language", "Choose a language.")
+    quiet = None
+    try:
+        quiet = quiet_hours(form.get("quiet_from", ""), form.get("quiet_to", ""))
+    except NotAllowed as error:
+        wrong["quiet_from"] = error.say
     reaches: list[Reach] = []
     for index, (medium, written, consent) in enumerate(destinations):
         if not written.strip():
@@ -162,8 +170,25 @@ def check(form: Mapping[str, str], groups: frozenset[str], destinations: Sequenc
     if wrong:
         raise NotFilledIn(wrong)
     return Details(
-        said["reference"], said["name"], form["language"], groups, words(form.get("skills", "")), tuple(reaches)
+        said["reference"],
+        said["name"],
+        form["language"],
+        groups,
+        words(form.get("skills", "")),
+        tuple(reaches),
+        words(form.get("sites", "")),
+        quiet,
     )
+
+
+def quiet_hours(since: str, until: str) -> tuple[str, str] | None:
+    """The two times on the wall between which somebody is left alone; both empty: none. Raises `NotAllowed`."""
+    since, until = since.strip(), until.strip()
+    if not since and not until:
+        return None
+    if not (_TIME.fullmatch(since) and _TIME.fullmatch(until)) or since == until:
+        raise NotAllowed("Quiet hours need two different times, such as 22:00 and 07:00; or leave both empty.")
+    return since, until
 
 
 def search(session: Session, unit_id: uuid.UUID, asked: str = "", group: str = "", number: int = 1) -> Found:
@@ -192,6 +217,14 @@ def search(session: Session, unit_id: uuid.UUID, asked: str = "", group: str = "
     return Found(rows.all(), total, number)
 
 
+def by_reference(session: Session, unit_id: uuid.UUID, reference: str) -> Person:
+    """Raises `NotAllowed`."""
+    found = session.scalars(select(Person).where(Person.unit_id == unit_id, Person.reference == reference)).first()
+    if found is None:
+        raise NotAllowed("Nobody in this unit has the reference %(reference)s. Look under People.", reference=reference)
+    return found
+
+
 def details_of(person: Person) -> Details:
     return Details(
         person.reference,
@@ -200,6 +233,8 @@ def details_of(person: Person) -> Details:
         frozenset(group.key for group in person.groups),
         tuple(person.skills),
         tuple(Reach(one.medium, one.address, one.consent) for one in person.destinations),
+        tuple(person.sites),
+        (person.quiet_from, person.quiet_to) if person.quiet_from and person.quiet_to else None,
     )
 
 
@@ -214,7 +249,8 @@ def save(session: Session, actor: Actor, unit_id: uuid.UUID, person: Person | No
         person = Person(unit_id=unit_id, reference=wanted.reference, name=wanted.name)
         session.add(person)
     person.reference, person.name, person.language = wanted.reference, wanted.name, wanted.language
-    person.skills = list(wanted.skills)
+    person.skills, person.sites = list(wanted.skills), list(wanted.sites)
+    person.quiet_from, person.quiet_to = wanted.quiet or (None, None)
     person.groups = list(session.scalars(select(Group).where(Group.unit_id == unit_id, Group.key.in_(wanted.groups))))
     _set_reaches(person, wanted.reaches)
     session.flush()

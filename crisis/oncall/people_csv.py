@@ -18,7 +18,19 @@ from crisis.oncall.people import Details
 from crisis.settings import LANGUAGES
 from crisis.states import NotAllowed
 
-COLUMNS = ("reference", "name", "language", "groups", "skills", "phone", "phone2", "email", "email2", "consent")
+COLUMNS = (
+    "reference",
+    "name",
+    "language",
+    "groups",
+    "skills",
+    "phone",
+    "phone2",
+    "email",
+    "email2",
+    "consent",
+    "sites",
+)
 NEEDED = ("reference", "name")
 MOST_ROWS = 100_000
 MOST_MISTAKES = 500  # nobody reads more; the rest is counted
@@ -41,6 +53,7 @@ class Row:
     phones: tuple[str, ...] | None
     mailboxes: tuple[str, ...] | None
     consent: bool | None
+    sites: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +164,7 @@ def _row(line: int, header: list[str], cells: list[str], seen: dict[str, int], w
         _addresses("phone", ("phone", "phone2"), told, blame),
         _addresses("mailbox", ("email", "email2"), told, blame),
         True if consent in YES else False if consent in NO else None,
+        people.words(told["sites"]) if "sites" in told else None,
     )
 
 
@@ -193,7 +207,7 @@ def _cells(person: Details) -> list[str]:
     consent = "mixed" if len(consents) > 1 else "no" if consents == {False} else "yes"
     lists = ["|".join(sorted(person.groups)), "|".join(person.skills)]
     pairs = [*[*phones, "", ""][:2], *[*mailboxes, "", ""][:2]]
-    return [person.reference, person.name, person.language, *lists, *pairs, consent]
+    return [person.reference, person.name, person.language, *lists, *pairs, consent, "|".join(person.sites)]
 
 
 def _guarded(cell: str) -> str:

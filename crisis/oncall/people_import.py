@@ -10,6 +10,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from crisis.oncall.people_csv import Row
 from crisis.states import Role
 
 CHUNK = 500  # how many ids one statement names
+Verified = dict[tuple[uuid.UUID, str, str], datetime | None]  # by person, medium and address
 
 
 @dataclass(slots=True)
@@ -62,8 +64,8 @@ def apply(session: Session, actor: Actor, unit_id: uuid.UUID, rows: Sequence[Row
     session.add_all(Group(unit_id=unit_id, key=key, name=key) for key in found.new_groups)
     session.flush()
     groups = dict(session.execute(select(Group.key, Group.id).where(Group.unit_id == unit_id)).all())
-    _update(session, found)
-    _insert(session, unit_id, found, groups)
+    verified = _update(session, found)
+    _insert(session, unit_id, found, groups, verified)
     counts = {"new": len(found.new), "changed": len(found.changed), "unchanged": found.unchanged}
     audit.record(session, actor, "people.imported", f"unit:{unit_id}", unit_id=unit_id, details=counts)
     return found
@@ -84,14 +86,24 @@ def everybody(session: Session, unit_id: uuid.UUID) -> Iterator[tuple[uuid.UUID,
         select(membership.c.person_id, Group.key).join(Group).where(Group.unit_id == unit_id)
     ):
         groups[person_id].add(key)
-    for person_id, reference, name, language, skills in session.execute(
-        select(Person.id, Person.reference, Person.name, Person.language, Person.skills)
+    for row in session.execute(
+        select(*(Person.id, Person.reference, Person.name, Person.language, Person.skills, Person.sites))
+        .add_columns(Person.quiet_from, Person.quiet_to)
         .where(Person.unit_id == unit_id)
         .order_by(Person.name, Person.id)
     ):
         yield (
-            person_id,
-            Details(reference, name, language, frozenset(groups[person_id]), tuple(skills), tuple(reaches[person_id])),
+            row.id,
+            Details(
+                row.reference,
+                row.name,
+                row.language,
+                frozenset(groups[row.id]),
+                tuple(row.skills),
+                tuple(reaches[row.id]),
+                tuple(row.sites),
+                (row.quiet_from, row.quiet_to) if row.quiet_from and row.quiet_to else None,
+            ),
         )
 
 
@@ -104,6 +116,8 @@ def _wanted(row: Row, before: Details | None) -> Details:
         row.groups if row.groups is not None else before.groups if before else frozenset(),
         row.skills if row.skills is not None else before.skills if before else (),
         _reaches(row, before.reaches if before else ()),
+        row.sites if row.sites is not None else before.sites if before else (),
+        before.quiet if before else None,  # a file knows nothing of it
     )
 
 
@@ -121,24 +135,39 @@ def _reaches(row: Row, before: Sequence[Reach]) -> tuple[Reach, ...]:
     return tuple(Reach(*one, row.consent if row.consent is not None else consents.get(one, True)) for one in wanted)
 
 
-def _update(session: Session, found: Plan) -> None:
+def _update(session: Session, found: Plan) -> Verified:
+    """Returns when the addresses that are written anew were verified."""
     if found.changed:
         session.execute(
             update(Person),
             [
-                {"id": id_, "name": new.name, "language": new.language, "skills": list(new.skills)}
+                {
+                    "id": id_,
+                    "name": new.name,
+                    "language": new.language,
+                    "skills": list(new.skills),
+                    "sites": list(new.sites),
+                }
                 for id_, _, new in found.changed
             ],
         )
     moved = [id_ for id_, old, new in found.changed if old.reaches != new.reaches]
     regrouped = [id_ for id_, old, new in found.changed if old.groups != new.groups]
+    verified: Verified = {}
     for at in range(0, len(moved), CHUNK):
+        proven = select(Destination.person_id, Destination.medium, Destination.address, Destination.verified_at).where(
+            Destination.person_id.in_(moved[at : at + CHUNK]), Destination.verified_at.is_not(None)
+        )
+        verified |= {(row.person_id, row.medium, row.address): row.verified_at for row in session.execute(proven)}
         session.execute(delete(Destination).where(Destination.person_id.in_(moved[at : at + CHUNK])))
     for at in range(0, len(regrouped), CHUNK):
         session.execute(delete(membership).where(membership.c.person_id.in_(regrouped[at : at + CHUNK])))
+    return verified
 
 
-def _insert(session: Session, unit_id: uuid.UUID, found: Plan, groups: dict[str, uuid.UUID]) -> None:
+def _insert(
+    session: Session, unit_id: uuid.UUID, found: Plan, groups: dict[str, uuid.UUID], verified: Verified
+) -> None:
     made = [(new_id(), details) for details in found.new]
     persons = [
         {
@@ -148,6 +177,7 @@ def _insert(session: Session, unit_id: uuid.UUID, found: Plan, groups: dict[str,
             "name": one.name,
             "language": one.language,
             "skills": list(one.skills),
+            "sites": list(one.sites),
         }
         for id_, one in made
     ]
@@ -160,6 +190,7 @@ def _insert(session: Session, unit_id: uuid.UUID, found: Plan, groups: dict[str,
             "address": reach.address,
             "position": position,
             "consent": reach.consent,
+            "verified_at": verified.get((id_, reach.medium, reach.address)),
         }
         for id_, one in moved
         for position, reach in enumerate(one.reaches)

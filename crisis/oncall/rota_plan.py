@@ -123,6 +123,13 @@ def new_feed(session: Session, actor: Actor, rota: Rota) -> str:
 def be_absent(session: Session, actor: Actor, person: Person, starts: datetime, ends: datetime, reason: str) -> Absence:
     """A time when this person is not to be asked. Raises `NotAllowed`."""
     _demand(actor, person.unit_id)
+    return note_absence(session, actor, person, starts, ends, reason)
+
+
+def note_absence(
+    session: Session, actor: Actor, person: Person, starts: datetime, ends: datetime, reason: str
+) -> Absence:
+    """The same, once it is clear that the actor may. Raises `NotAllowed`."""
     _stretch(starts, ends)
     row = Absence(person_id=person.id, starts=starts, ends=ends, reason=" ".join(reason.split())[:120])
     session.add(row)
@@ -130,6 +137,16 @@ def be_absent(session: Session, actor: Actor, person: Person, starts: datetime, 
     details = {"reference": person.reference, "until": ends.isoformat(timespec="minutes")}
     audit.record(session, actor, "person.absent", f"person:{person.id}", unit_id=person.unit_id, details=details)
     return row
+
+
+def remove_absence(session: Session, actor: Actor, row: Absence) -> None:
+    """They are there after all. The caller has asked whether the actor may."""
+    person = session.get_one(Person, row.person_id)
+    details = {"reference": person.reference, "until": row.ends.isoformat(timespec="minutes")}
+    audit.record(
+        session, actor, "person.absence_removed", f"person:{person.id}", unit_id=person.unit_id, details=details
+    )
+    session.delete(row)
 
 
 def _stretch(starts: datetime, ends: datetime) -> None:

@@ -8,9 +8,27 @@ from crisis.broadcasts.notice import Notice
 from crisis.models import Alert
 from crisis.oncall.asking import Wording
 from crisis.oncall.rota_watch import Trouble
+from crisis.sending.address_codes import MARK, MARK_SPOKEN
 from crisis.settings import Language, Settings
 
 SHORT_TITLE = 100  # of an alert's title in a text or on the phone
+
+
+def address_code() -> Wording:
+    """The code that proves an address."""
+    return Wording(
+        {"nb": "Din kode", "nn": "Din kode", "en": "Your code"},
+        {
+            "nb": f"Koden din er {MARK}. Den gjelder i 10 minutter. Ikke gi den til andre.",
+            "nn": f"Koden din er {MARK}. Han gjeld i 10 minutt. Ikkje gi han til andre.",
+            "en": f"Your code is {MARK}. It is good for 10 minutes. Give it to nobody.",
+        },
+        {
+            "nb": f"Koden din er {MARK_SPOKEN}.",
+            "nn": f"Koden din er {MARK_SPOKEN}.",
+            "en": f"Your code is {MARK_SPOKEN}.",
+        },
+    )
 
 
 def ask_to_take(alert: Alert, settings: Settings) -> Wording:

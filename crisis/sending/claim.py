@@ -36,6 +36,7 @@ from crisis.models.base import UtcTime
 from crisis.sending.lease import CLOCK_DOUBT
 from crisis.sending.outcomes import LONGEST_PAUSE
 from crisis.sending.outgoing import Claimed, Known, Row, outgoing
+from crisis.sending.personal import Personal
 from crisis.sending.shards import WHOLE, Shard, in_shard
 from crisis.sending.tally import Moves
 from crisis.states import BroadcastState, DeliveryState
@@ -197,7 +198,7 @@ def claim(
     known: Known | None = None,
     luggage: Luggage | None = None,
     shard: Shard = WHOLE,
-    answer_url: Callable[[uuid.UUID], str] | None = None,
+    personal: Personal | None = None,
 ) -> list[Claimed]:
     """Take up to `limit` due deliveries of the account, urgent first; they are `sending` from the commit on."""
     asked = {"account_id": account_id, "now": now, "furthest": furthest(now), "limit": limit}
@@ -220,7 +221,7 @@ def claim(
         willing = _hold_back(session, willing, carried, moves, now)
     moves.write(session)
     claimed = [_row(cells, now, attempts=cells.attempts + 1, looks=0) for cells in willing]
-    return outgoing(session, claimed, known or Known(), unsubscribe_url, carried, answer_url)
+    return outgoing(session, claimed, known or Known(), unsubscribe_url, carried, personal)
 
 
 def _carried(session: Session, luggage: Luggage | None, rows: Sequence[_Cells]) -> Carried:
@@ -248,13 +249,13 @@ def claim_uncertain(
     limit: int,
     now: datetime,
     luggage: Luggage | None = None,
-    answer_url: Callable[[uuid.UUID], str] | None = None,
+    personal: Personal | None = None,
 ) -> list[Claimed]:
     """Uncertain deliveries whose time to be found out has come. They stay uncertain; the look is counted."""
     found = _ask(session, _uncertain, {"account_id": account_id, "now": now, "limit": limit})
     _set(session, "looked", found, now)
     rows = [_row(cells, now, attempts=cells.attempts, looks=cells.looks + 1) for cells in found]
-    return outgoing(session, rows, Known(), None, _carried(session, luggage, found), answer_url)
+    return outgoing(session, rows, Known(), None, _carried(session, luggage, found), personal)
 
 
 def _ask(session: Session, statement: Callable[..., Executable], asked: dict[str, Any]) -> list[_Cells]:

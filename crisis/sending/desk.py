@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from crisis.db import Database
 from crisis.media.leaving import Luggage
+from crisis.sending.personal import Personal
 
 log = structlog.get_logger()
 
@@ -32,7 +33,7 @@ class Desk:
     owner: str
     unsubscribe_url: Callable[[uuid.UUID], str] | None = None
     luggage: Luggage | None = None  # what texts carry: pictures and films
-    answer_url: Callable[[uuid.UUID], str] | None = None  # the personal address in a call-out
+    personal: Personal | None = None  # what only one receiver may read
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 

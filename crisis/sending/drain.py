@@ -225,7 +225,7 @@ class Drain:
                 self._known,
                 desk.luggage,
                 self._shard,
-                desk.answer_url,
+                desk.personal,
             )
         journal.claimed(account.key, batch, now, self._desk.now())
         return batch

@@ -71,4 +71,4 @@ class Finding:
     def _claim(self) -> list[Claimed]:
         with self._desk.database.writing() as session:
             most, now = self._channel.facts.concurrency, self._desk.now()
-            return claim_uncertain(session, self._account.id, most, now, self._desk.luggage, self._desk.answer_url)
+            return claim_uncertain(session, self._account.id, most, now, self._desk.luggage, self._desk.personal)

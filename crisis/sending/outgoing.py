@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from crisis.channels.base import Outgoing
 from crisis.media.leaving import Carried
 from crisis.models import Broadcast, BroadcastText, CallOut, Delivery, Incident, Removal, Unit
-from crisis.sending.answer_links import MARK
+from crisis.sending.personal import MARKS, Personal, bare
 from crisis.states import STANDS, Manner, Purpose, RemovalState
 
 LEFT_STANDING = (RemovalState.FAILED, RemovalState.CANCELLED)
@@ -112,7 +112,7 @@ def outgoing(
     known: Known,
     unsubscribe_url: Callable[[uuid.UUID], str] | None,
     carried: Carried,
-    answer_url: Callable[[uuid.UUID], str] | None = None,
+    personal: Personal | None = None,
 ) -> list[Claimed]:
     """Turn rows into the values an adapter gets."""
     if not rows:
@@ -127,7 +127,7 @@ def outgoing(
             delivery_id=row.id,
             address=row.address,
             language=row.language,
-            text=_personal(text.text, row.ask_id, answer_url),
+            text=_personal(text.text, row, personal),
             title=text.title,
             reply_to=thread[-1] if thread and row.manner != Manner.APART else None,
             thread=thread if row.manner != Manner.APART else (),
@@ -170,11 +170,13 @@ def _changed(session: Session, rows: Sequence[Row]) -> dict[str, str]:
     }
 
 
-def _personal(text: str, ask_id: str | None, answer_url: Callable[[uuid.UUID], str] | None) -> str:
-    """The frozen text with the asked person's own address where a call-out left room for it."""
-    if MARK not in text:
+def _personal(text: str, row: Row, personal: Personal | None) -> str:
+    """The frozen text with what only this receiver may read."""
+    if not any(mark in text for mark in MARKS):
         return text
-    return text.replace(MARK, answer_url(uuid.UUID(ask_id)) if ask_id and answer_url else "")
+    if personal is None:
+        return bare(text)
+    return personal.fill(text, uuid.UUID(row.id), uuid.UUID(row.ask_id) if row.ask_id else None)
 
 
 def _threads(session: Session, rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 
 from crisis.actor import SYSTEM
 from crisis.console import identity
-from crisis.models import Account, Heartbeat, Incident, Person, utcnow
+from crisis.models import Account, Heartbeat, Incident, Person, User, utcnow
 from crisis.oncall import groups, people
 from crisis.oncall.people import Details, Reach
 from crisis.states import Mode, Role
@@ -51,7 +51,7 @@ def user(app: Flask, make_user: Any, units: Any) -> Any:
         groups.create_group(session, SYSTEM, units["ous"], "staff", "De ansatte")
         reaches = (Reach("phone", "+4722334455"), Reach("mailbox", "ola@ous.no", consent=False))
         wanted = Details("17", "Ola Nordmann", "nn", frozenset({"staff"}), ("kirurg",), reaches)
-        people.save(session, SYSTEM, units["ous"], None, wanted)
+        session.get_one(User, made.id).person_id = people.save(session, SYSTEM, units["ous"], None, wanted).id
     return made
 
 
@@ -86,6 +86,7 @@ def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any,
         "/",
         "/me/",
         "/people/",
+        "/me/ways/",
         f"/people/{person_id}",
         "/people/new",
         "/people/groups",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_the_order_of_destinations_is_kept_and_can_change(database: Database, un
     with database.writing() as session:
         groups.create_group(session, SYSTEM, unit_id, "staff", "De ansatte")
         person_id = people.save(session, SYSTEM, unit_id, None, KARI).id
-    turned = Details(*(getattr(KARI, name) for name in Details.__slots__[:-1]), KARI.reaches[::-1])
+    turned = replace(KARI, reaches=KARI.reaches[::-1])
     with database.writing() as session:
         people.save(session, SYSTEM, unit_id, session.get_one(Person, person_id), turned)
     with database.reading() as session:
