@@ -273,21 +273,21 @@ def _set(session: Session, to: str, rows: Sequence[_Cells], now: datetime) -> No
 
 
 def _row(cells: _Cells, now: datetime, *, attempts: int, looks: int) -> Row:
-    return Row(
-        id=_hex(cells.id),
-        broadcast_id=_hex(cells.broadcast_id),
-        address=cells.address,
-        language=cells.language,
-        text_id=_hex(cells.text_id),
-        follows_id=cells.follows_id and _hex(cells.follows_id),
-        priority=cells.priority,
-        attempts=attempts,
-        looks=looks,
-        first_attempt_at=bulk.to_time(cells.first_attempt_at) if cells.first_attempt_at else now,
-        account_id=_hex(cells.account_id),
-        through_id=_hex(cells.through_id),
-        manner=cells.manner,
-        ask_id=cells.ask_id and _hex(cells.ask_id),
+    return Row(  # by position: half the cost, once for every delivery
+        _hex(cells.id),
+        _hex(cells.broadcast_id),
+        cells.address,
+        cells.language,
+        _hex(cells.text_id),
+        cells.follows_id and _hex(cells.follows_id),
+        cells.priority,
+        attempts,
+        looks,
+        bulk.to_time(cells.first_attempt_at) if cells.first_attempt_at else now,
+        _hex(cells.account_id),
+        _hex(cells.through_id),
+        cells.manner,
+        cells.ask_id and _hex(cells.ask_id),
     )
 
 

@@ -25,6 +25,7 @@ from crisis.sending.fallback import condition
 from crisis.sending.finding import Finding
 from crisis.sending.lease import (
     ACCOUNT_LEASE,
+    hold_account,
     leave_account,
     leave_shard,
     must_be_quiet,
@@ -32,7 +33,7 @@ from crisis.sending.lease import (
     quieten,
     take_account,
 )
-from crisis.sending.notebook import BATCH, Notebook
+from crisis.sending.notebook import Notebook
 from crisis.sending.outgoing import Claimed, Known
 from crisis.sending.pace import Pace, usual_burst
 from crisis.sending.patience import Patience
@@ -51,7 +52,8 @@ MEMORY_SECONDS = 600.0  # an account that was quiet for so long has its whole bu
 RENEW_SECONDS = 4.0  # several times within the account's lease
 LISTEN_SECONDS = 0.5  # a shard asks so often whether another one was told to be quiet
 SLOW_RATE = 100.0  # messages a second; up to here a claim for every few of them costs next to nothing
-AHEAD_SECONDS = 0.25  # what a faster account claims beforehand
+AHEAD_SECONDS = 0.25  # what a faster account claims beforehand ...
+MOST_AHEAD = 1000  # ... and no more; a claim is made when half of it is said, and costs some milliseconds by itself
 LOOK_FIRST_SECONDS = 1.0  # what a quick look finds is what a follow-up hangs under; a slow look holds up nobody
 
 
@@ -78,6 +80,9 @@ class Drain:
     ) -> None:
         self._desk, self._channel, self._account_id = desk, channel, account_id
         self._repeat_after, self._shard = repeat_after, shard
+        # Worked out for each delivery, so only where there is a mail to stand in.
+        self._unsubscribe_url = desk.unsubscribe_url if channel.facts.medium == "mailbox" else None
+        self._key = ""
         self._pace, self._patience = Pace(pace / shard.of, usual_burst(pace / shard.of)), Patience()
         self._width = math.ceil(channel.facts.concurrency / shard.of)
         self._slow = self._pace.rate <= SLOW_RATE
@@ -111,6 +116,7 @@ class Drain:
             self.refused = True
             return 0
         account, free_at = begun
+        self._key = account.key
         self._patience = Patience(account.busy_streak)
         if free_at is not None:
             # Also when it lies in the past: then it says how much of the burst is left.
@@ -188,7 +194,7 @@ class Drain:
         have left. An account that is not in a hurry claims only what is said at once.
         """
         if not self._slow:
-            return min(BATCH, self._pace.room(now, AHEAD_SECONDS))
+            return min(MOST_AHEAD, self._pace.room(now, AHEAD_SECONDS))
         listening = (self._width if self._well.is_set() else 1) - len(self._air)
         return 0 if self._pace.wait(now) > 0 else min(listening, self._pace.room(now, 0.0))
 
@@ -199,19 +205,19 @@ class Drain:
 
     def _renewed(self) -> bool:
         with self._desk.database.writing() as session:
-            return self._mine(session, self._desk.now()) is not None
+            return self._mine(session, self._desk.now())
 
-    def _mine(self, session: Session, now: datetime) -> Account | None:
-        """The account while it is still ours and may speak. None: paused by a person, taken over, told to be quiet."""
+    def _mine(self, session: Session, now: datetime) -> bool:
+        """Is the account still ours, and may it speak? Not when a person paused it, or another shard was told to be quiet."""
+        if self._shard.whole:
+            return hold_account(session, self._account_id, self._desk.owner, now)
         account = take_account(session, self._account_id, self._desk.owner, now, self._shard)
-        elsewhere = not self._shard.whole and not self._patience.held
-        return None if account is None or (elsewhere and must_be_quiet(account, now)) else account
+        return account is not None and (self._patience.held or not must_be_quiet(account, now))
 
     def _claim(self, limit: int) -> Sequence[Claimed]:
         with self._desk.database.writing() as session:
             now, at = self._desk.now(), time.monotonic()
-            account = self._mine(session, now)
-            if account is None:
+            if not self._mine(session, now):
                 self._stop = True
                 return ()
             self._renewed_at = self._leased_at = at
@@ -221,13 +227,13 @@ class Drain:
                 self._account_id,
                 limit,
                 now,
-                desk.unsubscribe_url,
+                self._unsubscribe_url,
                 self._known,
                 desk.luggage,
                 self._shard,
                 desk.personal,
             )
-        journal.claimed(account.key, batch, now, self._desk.now())
+        journal.claimed(self._key, batch, now, self._desk.now())
         return batch
 
     # -- while calls are in the air ------------------------------------------------------------------------------

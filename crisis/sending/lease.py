@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, or_, update
+from sqlalchemy import ColumnElement, Executable, String, and_, bindparam, case, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from crisis.db import rows_changed
 from crisis.models import Account, ShardRow
+from crisis.models.base import UtcTime
 from crisis.sending.shards import WHOLE, Shard
 
 ACCOUNT_LEASE = timedelta(seconds=15)  # renewed while its drain lives
@@ -36,23 +37,33 @@ def take_account(
     """
     if not shard.whole:
         return _take_shard(session, account_id, owner, now, shard)
-    taken = rows_changed(
-        session,
-        update(Account)
-        .where(
-            Account.id == account_id,
-            Account.active,
-            Account.paused_reason.is_(None),
-            or_(
-                Account.lease_owner.is_(None),
-                Account.lease_owner == owner,
-                ran_out(Account.lease_until, ACCOUNT_LEASE, now),  # type: ignore[arg-type]
-            ),
-        )
-        .values(lease_owner=owner, lease_until=now + ACCOUNT_LEASE)
-        .execution_options(synchronize_session=False),
+    held = hold_account(session, account_id, owner, now)
+    return session.get(Account, account_id, populate_existing=True) if held else None
+
+
+def hold_account(session: Session, account_id: uuid.UUID, owner: str, now: datetime) -> bool:
+    """Lease the whole account to `owner`, or renew the lease, without reading it. False as `take_account` says None."""
+    until = now + ACCOUNT_LEASE
+    asked = {"account_id": account_id, "owner": owner, "now": now, "until": until, "never": until + CLOCK_DOUBT}
+    return session.connection().execute(_holding(), asked).rowcount == 1
+
+
+@cache
+def _holding() -> Executable:
+    """Built once: this is asked at every claim, and building it cost more than running it."""
+    account = Account.__table__.c
+    owner = bindparam("owner", type_=String())
+    free = or_(
+        account.lease_owner.is_(None),
+        account.lease_owner == owner,
+        account.lease_until < bindparam("now", type_=UtcTime()),
+        account.lease_until > bindparam("never", type_=UtcTime()),  # as in `ran_out`
     )
-    return session.get(Account, account_id, populate_existing=True) if taken == 1 else None
+    return (
+        update(Account.__table__)  # type: ignore[arg-type]
+        .where(account.id == bindparam("account_id"), account.active, account.paused_reason.is_(None), free)
+        .values(lease_owner=owner, lease_until=bindparam("until", type_=UtcTime()))
+    )
 
 
 def _take_shard(session: Session, account_id: uuid.UUID, owner: str, now: datetime, shard: Shard) -> Account | None:

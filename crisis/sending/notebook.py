@@ -6,6 +6,8 @@ Nothing else remembers these calls, so database trouble makes the drain stop spe
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -19,7 +21,7 @@ from crisis.sending.record import Ended, record
 log = structlog.get_logger()
 
 BATCH = 500
-FLUSH_SECONDS = 0.1  # how long an ended call may wait to be written down
+FLUSH_SECONDS = 0.15  # how long an ended call may wait for others to be written down with
 
 
 class Notebook:
@@ -28,24 +30,30 @@ class Notebook:
     def __init__(self, desk: Desk, account: Account, hush: Callable[[], None]) -> None:
         self._desk, self._account, self._hush = desk, account, hush
         self._ended: list[Ended] = []
-        self._added = 0
+        self._written_at = -math.inf
         self._closed = False
 
     def add(self, item: Ended) -> None:
         self._ended.append(item)
-        self._added += 1
 
     def close(self) -> None:
         """Nothing more will be added: `keep` ends when all is written."""
         self._closed = True
 
     async def keep(self) -> None:
+        """Write until closed: the first ended call at once, then what gathers meanwhile."""
         while not (self._closed and not self._ended):
-            if self._ended:
+            if self._ended and self._worth_writing():
+                self._written_at = time.monotonic()
                 batch, self._ended = self._ended[:BATCH], self._ended[BATCH:]
                 await self.write(batch)
-            elif not self._closed:
-                await asyncio.sleep(FLUSH_SECONDS if self._added > BATCH else 0.01)
+            else:
+                await asyncio.sleep(0.01)
+
+    def _worth_writing(self) -> bool:
+        """A transaction costs the same for one call as for a hundred."""
+        full = len(self._ended) >= BATCH
+        return full or self._closed or time.monotonic() - self._written_at >= FLUSH_SECONDS
 
     async def write(self, batch: Sequence[Ended]) -> None:
         """Write until it is written. One that can't be written does not take the others with it."""

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -36,8 +36,7 @@ class Claimed:
     changes: str | None = None  # provider id of the post whose words these replace
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What was read of a claimed delivery. Ids are texts, as they leave us."""
 
     id: str

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Executable
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.orm import Session
 
+from crisis import bulk
 from crisis.models import Tally
 from crisis.states import DeliveryState
 
@@ -50,9 +53,16 @@ class Moves:
         self._sum.clear()
         if not rows:
             return
-        insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Tally)
-        upsert: Executable = insert.on_conflict_do_update(
-            index_elements=[Tally.broadcast_id, Tally.account_id, Tally.state],
-            set_={"count": Tally.count + insert.excluded.count},
-        )
-        session.execute(upsert, rows)
+        connection = session.connection()
+        connection.execute(_upsert(sqlite=bulk.is_sqlite(connection.dialect)), rows)
+
+
+@cache
+def _upsert(*, sqlite: bool) -> Executable:
+    """Built once: two of these belong to every batch that is sent."""
+    insert = (sqlite_dialect if sqlite else postgresql).insert(Tally.__table__)
+    upsert: Executable = insert.on_conflict_do_update(
+        index_elements=[Tally.broadcast_id, Tally.account_id, Tally.state],
+        set_={"count": Tally.count + insert.excluded.count},
+    )
+    return upsert
