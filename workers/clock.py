@@ -5,9 +5,10 @@ Several clocks may run; everything it does is safe to do twice.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 
 import structlog
@@ -33,22 +34,32 @@ OVERDUE = timedelta(seconds=2)  # work nobody has taken for so long: the wake-up
 
 
 def tick(runtime: Runtime, process: str) -> None:
-    """One round. Each step commits by itself, so trouble in one does not undo another."""
-    with runtime.database.writing() as session:
+    """One round. Each step commits by itself, and trouble in one neither undoes nor holds up another."""
+    with _noted("beat"), runtime.database.writing() as session:
         pulse.beat(session, process, "clock", utcnow())
     for sweeping in (sweep.lost_claims, sweep.too_old, sweep.left_behind, removals.pointless, sweep.finished):
-        with runtime.database.writing() as session:
+        with _noted(sweeping.__name__), runtime.database.writing() as session:
             if count := sweeping(session, utcnow()):
                 log.info("swept", what=sweeping.__name__, count=count)
-    with runtime.database.writing() as session:
-        tell_of_stopped_accounts(session, runtime)
-    with runtime.database.writing() as session:
-        tell_of_ending_credentials(session, runtime)
-    with runtime.database.writing() as session:
-        tell_of_switched(session, runtime, fallback.watch(session, runtime.settings, utcnow()))
-    climb(runtime)
-    let_planned_go(runtime)
-    ask_on(runtime)
+    for telling in (tell_of_stopped_accounts, tell_of_ending_credentials, tell_of_switched):
+        with _noted(telling.__name__), runtime.database.writing() as session:
+            telling(session, runtime)
+    for going_on in (climb, let_planned_go, ask_on, wake_forgotten):
+        with _noted(going_on.__name__):
+            going_on(runtime)
+
+
+@contextlib.contextmanager
+def _noted(step: str) -> Iterator[None]:
+    """Trouble is written down and the next step has its turn: a call-out goes on when a notice can't be written."""
+    try:
+        yield
+    except Exception:  # the database is away or busy: the next tick does what this one could not
+        log.exception("tick.failed", step=step)
+
+
+def wake_forgotten(runtime: Runtime) -> None:
+    """Senders whose wake-up was lost are woken again."""
     with runtime.database.reading() as session:
         forgotten = {mode: sweep.idle_with_work(session, mode, utcnow(), overdue=OVERDUE) for mode in Mode}
     runtime.wakeups.send({mode: accounts for mode, accounts in forgotten.items() if accounts})
@@ -152,9 +163,9 @@ def tell_of_ending_credentials(session: Session, runtime: Runtime) -> None:
         )
 
 
-def tell_of_switched(session: Session, runtime: Runtime, switched: Sequence[fallback.Switched]) -> None:
+def tell_of_switched(session: Session, runtime: Runtime) -> None:
     """Administrators get to know that messages leave from another account, and when they no longer do."""
-    for one in switched:
+    for one in fallback.watch(session, runtime.settings, utcnow()):
         log.info("account.switched", account=one.account.key, fallback=one.fallback.key, to=one.to)
         notice.send(
             session,
@@ -175,13 +186,11 @@ def main() -> None:
         process = pulse.process_name("clock")
         tidied = -TIDY_SECONDS
         while not stopping.is_set():
-            try:
-                tick(runtime, process)
-                if time.monotonic() - tidied >= TIDY_SECONDS:
-                    tidied = time.monotonic()
+            tick(runtime, process)
+            if time.monotonic() - tidied >= TIDY_SECONDS:
+                tidied = time.monotonic()
+                with _noted("tidy"):
                     tidy(runtime)
-            except Exception:  # the database is away or busy: the next tick does what this one could not
-                log.exception("tick.failed")
             stopping.wait(TICK_SECONDS)
 
 
