@@ -135,7 +135,7 @@ def _finish(broadcast: Broadcast, facts: Facts, language: Language, rendered: Re
     if edited:
         rendered = Rendered(rendered.title, edit.strip())
     plain = rendered.text
-    if broadcast.purpose is Purpose.CALL_OUT:
+    if broadcast.purpose is Purpose.CALL_OUT and broadcast.follows_id is None:  # those who come are not asked again
         rendered = with_question(rendered, facts, language)
     if broadcast.mode is Mode.DRILL:
         rendered = as_drill(rendered, language, facts.form)

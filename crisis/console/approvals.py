@@ -34,7 +34,7 @@ def index() -> ResponseReturnValue:
             .outerjoin(User, User.id == Broadcast.submitted_by)
             .where(Broadcast.unit_id.in_(actor().units(Role.APPROVER, Role.OFFICER)))
             .where(Broadcast.state.in_([BroadcastState.SUBMITTED, BroadcastState.APPROVED]))
-            .where(Broadcast.purpose == Purpose.STATEMENT)
+            .where(Broadcast.purpose.in_([Purpose.STATEMENT, Purpose.CALL_OUT]))
             .order_by(Broadcast.mode.desc(), Broadcast.submitted_at)
         ).all()
         waiting = [(row, who or "", headline(row, {}), _may_judge(row)) for row, who in rows]

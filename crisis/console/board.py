@@ -20,7 +20,7 @@ from crisis.broadcasts import draft, release, retract
 from crisis.console import found, language
 from crisis.console.found import Found
 from crisis.console.guard import may
-from crisis.console.here import actor, runtime
+from crisis.console.here import actor, runtime, unit
 from crisis.console.incidents import headline, is_over
 from crisis.console.wording import refusal
 from crisis.models import Account, Broadcast, Delivery, ReceiptRow, User, utcnow
@@ -36,6 +36,8 @@ pages = Blueprint("board", __name__)
 def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     with runtime().database.reading() as session:
         this = found.broadcast(session, broadcast_id)
+        if Role.OFFICER in unit().roles and (call_out := found.call_out_of(session, this.broadcast)):
+            return redirect(url_for("callouts.show", call_out_id=call_out.id))
         if not is_over(this.broadcast):
             return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
         return render_template("console/board.html", **_seen(session, this))

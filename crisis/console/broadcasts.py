@@ -24,7 +24,7 @@ from crisis.channels.text.counting import outside_gsm
 from crisis.console import found
 from crisis.console.found import Found
 from crisis.console.guard import may
-from crisis.console.here import actor, fragment, runtime
+from crisis.console.here import actor, fragment, runtime, unit
 from crisis.console.incidents import filled_in, headline, is_over
 from crisis.console.language import channel_word
 from crisis.console.slot_words import in_words
@@ -51,6 +51,8 @@ FRAME = {
 def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     with runtime().database.reading() as session:
         this = found.broadcast(session, broadcast_id)
+        if Role.OFFICER in unit().roles and (call_out := found.call_out_of(session, this.broadcast)):
+            return redirect(url_for("callouts.show", call_out_id=call_out.id))
         if is_over(this.broadcast):
             return redirect(url_for("board.show", broadcast_id=broadcast_id))
         if this.broadcast.state is BroadcastState.DRAFT:
@@ -165,6 +167,7 @@ def page(session: Session, this: Found, seen: preview.Preview | None = None) -> 
         "preview": seen or preview.preview(session, this.broadcast, runtime().settings, this.playbook, utcnow()),
         "original": original,
         "original_title": headline(original, {}) if original else "",
+        "call_out": found.call_out_of(session, this.broadcast),
         "said": said,
         "outside_gsm": outside_gsm,
         "facts": FACTS,

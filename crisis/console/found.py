@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import abort
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.console import language
 from crisis.console.guard import enter
 from crisis.console.here import runtime
-from crisis.models import Broadcast, Delivery, Incident
+from crisis.models import Broadcast, CallOut, Delivery, Incident
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import Language
 from crisis.states import Purpose
@@ -45,6 +46,14 @@ def broadcast(session: Session, broadcast_id: uuid.UUID, *, lock: bool = False) 
     enter(row.unit_id)
     of = session.get_one(Incident, row.incident_id)
     return Found(row, of, playbook(row.playbook))
+
+
+def call_out_of(session: Session, row: Broadcast) -> CallOut | None:
+    """The call-out these are the words of, or words about."""
+    if row.purpose is not Purpose.CALL_OUT:
+        return None
+    of = [one for one in (row.id, row.follows_id) if one]
+    return session.scalars(select(CallOut).where(CallOut.broadcast_id.in_(of))).first()
 
 
 def delivery(session: Session, delivery_id: uuid.UUID, *, lock: bool = False) -> tuple[Delivery, Found]:

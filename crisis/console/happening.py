@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from crisis.actor import Actor
 from crisis.broadcasts import planned_calendar
 from crisis.models import Alert, Broadcast, InboundRow, Incident, Tally, Unit, User
-from crisis.oncall import roster, rota_watch
+from crisis.oncall import callout_board, roster, rota_watch
 from crisis.states import AlertState, BroadcastState, DeliveryState, Mode, Purpose, Role
 
 MOST_ALERTS = 20
@@ -57,6 +57,7 @@ class Happening:
     duties: Sequence[roster.Duty] = ()
     held_back: int = 0  # planned posts somebody must decide on
     troubles: Sequence[rota_watch.Trouble] = ()
+    call_outs: Sequence[callout_board.Standing] = ()
 
 
 def look(session: Session, actor: Actor, now: datetime) -> Happening:
@@ -71,7 +72,9 @@ def look(session: Session, actor: Actor, now: datetime) -> Happening:
     ).all()
     duties = roster.duties(session, actor.units(), now)
     troubles = rota_watch.troubles(session, actor.units(), now)
-    return Happening(_incidents(session, actor), _approvals(session, actor), mine, last, alerts, duties, held, troubles)
+    calling = callout_board.standings(session, now, units=actor.units())
+    parts = (_incidents(session, actor), _approvals(session, actor), mine, last, alerts, duties, held, troubles)
+    return Happening(*parts, calling)
 
 
 def _incidents(session: Session, actor: Actor) -> list[OpenIncident]:

@@ -23,6 +23,7 @@ from crisis.console.guard import may
 from crisis.console.here import actor, fragment, runtime, unit
 from crisis.console.wording import refusal
 from crisis.models import Broadcast, Incident, Tally, Unit, utcnow
+from crisis.oncall import callout_board, own_need
 from crisis.playbooks.playbook import PHASES, Playbook
 from crisis.playbooks.slots import check_all
 from crisis.states import BroadcastState, DeliveryState, Mode, NotAllowed, Purpose, Role
@@ -86,7 +87,19 @@ def show(incident_id: uuid.UUID) -> ResponseReturnValue:
             loosely=loosely,
             public_page=incident_link(settings, incident.unit.key, incident.mode, incident.id.hex),
             heard=inbox.heard(session, incident),
+            call_outs=callout_board.standings(session, utcnow(), incident_id=incident.id),
+            calling=_calling(session, incident, playbook) if Role.OFFICER in unit().roles else [],
         )
+
+
+@pages.get("/incidents/<uuid:incident_id>/call-outs/piece")
+@may()
+def call_outs(incident_id: uuid.UUID) -> ResponseReturnValue:
+    """How the incident's call-outs stand, renewed."""
+    with runtime().database.reading() as session:
+        incident = found.incident(session, incident_id)
+        listed = callout_board.standings(session, utcnow(), incident_id=incident.id)
+        return fragment("console/callouts/of_incident.html", call_outs=listed)
 
 
 @pages.get("/incidents/<uuid:incident_id>/heard")
@@ -155,6 +168,29 @@ class Sendable:
     title: str
     needs: authority.Authority
     sent: bool  # it has been released in this incident, and stood
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """A message with which our own people are called in; `needs` is None for words of one's own."""
+
+    key: str
+    title: str
+    needs: authority.Authority | None
+
+
+def _calling(session: Session, incident: Incident, playbook: Playbook | None) -> Sequence[Calling]:
+    told, now, language = runtime().settings.unit(incident.unit.key), utcnow(), found.spoken()
+    ready = [
+        Calling(
+            key,
+            loosely(message.title.in_(language), {}),
+            authority.needed(session, incident.unit_id, told, playbook, key, now),
+        )
+        for key, message in (playbook.messages.items() if playbook else ())
+        if playbook and message.phase == "call_out"
+    ]
+    return [*ready, Calling(own_need.NEED, gettext("In your own words"), None)]
 
 
 def _sendable(

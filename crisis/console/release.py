@@ -68,7 +68,7 @@ def ask(broadcast_id: uuid.UUID) -> ResponseReturnValue:
         with runtime().database.writing() as session:
             this = found.broadcast(session, broadcast_id, lock=True)
             parts = (runtime().settings, this.playbook, utcnow())
-            submit.submit(session, actor(), this.broadcast, *parts, read=_read())
+            submit.submit(session, actor(), this.broadcast, *parts, read=what_was_read())
         flash(gettext("A second person has been asked. You are told here when they have answered."), "good")
     except NotAllowed as refused:
         flash(refusal(refused), "bad")
@@ -91,19 +91,19 @@ def _release(session: Session, this: Found) -> bool:
     """False when somebody, perhaps the same finger, has released it already."""
     if is_over(this.broadcast):
         return False
-    _deliberate(this.broadcast.mode)
+    deliberate(this.broadcast.mode)
     parts, glass = (runtime().settings, this.playbook, utcnow()), request.form.get("break_glass")
-    letting_go.release(session, actor(), this.broadcast, *parts, break_glass=glass, read=_read())
+    letting_go.release(session, actor(), this.broadcast, *parts, break_glass=glass, read=what_was_read())
     return True
 
 
-def _deliberate(mode: Mode) -> None:
-    """What is real needs a sentence ticked besides the press; a form sent by accident has none."""
+def deliberate(mode: Mode) -> None:
+    """Raise `NotAllowed` unless it was meant: what is real needs a sentence ticked besides the press; a form sent by accident has none."""
     if mode is Mode.LIVE and request.form.get("read") != "yes":
         raise NotAllowed("tick the sentence above the red button first; nothing was sent")
 
 
-def _read() -> Read:
+def what_was_read() -> Read:
     """What the page showed. Without it nothing matches, so nothing is sent."""
     try:
         at = datetime.fromisoformat(request.form.get("read_at", ""))

@@ -7,7 +7,7 @@ never commits; asking goes on in `filling`, which the clock drives.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from crisis.actor import Actor
 from crisis.broadcasts import notice
 from crisis.broadcasts import release as letting_go
 from crisis.broadcasts.draft import chosen_accounts, usable_accounts
-from crisis.broadcasts.freeze import Read
+from crisis.broadcasts.freeze import Read, thaw
 from crisis.channels.registry import FACTS
 from crisis.models import Account, Ask, Broadcast, CallOut, Incident, Need, Person, new_id
 from crisis.oncall import callout_words, filling, tries
@@ -62,6 +62,7 @@ class Wanted:
     widen_seconds: int = 120
     override_quiet: bool = True
     needs_pin: bool = False
+    slots: Mapping[str, str] | None = None  # of the message; None: left as they are
 
 
 def plan(
@@ -74,6 +75,8 @@ def plan(
     message = playbook.messages.get(message_key)
     if message is None:
         raise NotAllowed("the playbook no longer has this message")
+    if message.phase != "call_out":
+        raise NotAllowed("this message speaks to the public; choose one that calls people in")
     accounts = speaking(session, incident)
     ways = [way for way in (wanted.ways or USUAL_WAYS) if way in {account.channel for account in accounts}]
     if not ways:
@@ -90,6 +93,7 @@ def plan(
         accounts=[account.key for account in accounts if account.channel in ways],
         authority="dual",  # until release decides
         created_by=actor.user_id,
+        slots=_filled(playbook, message_key, wanted.slots or {}),
     )
     session.add(broadcast)
     session.flush()
@@ -110,8 +114,13 @@ def plan(
     return call_out
 
 
-def change(session: Session, actor: Actor, call_out: CallOut, wanted: Wanted) -> None:
-    """Other needs or limits while it is being prepared. Raises `NotAllowed`."""
+def _filled(playbook: Playbook, message_key: str, slots: Mapping[str, str]) -> dict[str, str]:
+    """The values this message has a place for. They are checked when they are composed, so half a form can be kept."""
+    return {name: str(slots[name])[:500] for name in playbook.slots_of(message_key) if name in slots}
+
+
+def change(session: Session, actor: Actor, call_out: CallOut, wanted: Wanted, playbook: Playbook | None = None) -> None:
+    """Other needs, limits or fill-ins while it is being prepared; `playbook` is needed for the last. Raises `NotAllowed`."""
     actor.demand(Role.OFFICER, call_out.unit_id)
     broadcast = session.get_one(Broadcast, call_out.broadcast_id)
     if call_out.state is not CallOutState.PLANNED or broadcast.state is not BroadcastState.DRAFT:
@@ -124,8 +133,23 @@ def change(session: Session, actor: Actor, call_out: CallOut, wanted: Wanted) ->
         ] or call_out.ways
     broadcast.accounts = [account.key for account in accounts if account.channel in call_out.ways]
     broadcast.audiences = list(dict.fromkeys(wanted.groups))
+    if wanted.slots is not None and playbook is not None and broadcast.message in playbook.messages:
+        broadcast.slots = _filled(playbook, broadcast.message, wanted.slots)
+    call_out.title = " ".join(wanted.title.split())[:120] or call_out.title
     _set(call_out, wanted)
     session.flush()
+
+
+def discard(session: Session, actor: Actor, call_out: CallOut, now: datetime) -> None:
+    """Nobody was asked yet and nobody will be. What waits for a second person waits no more."""
+    actor.demand(Role.OFFICER, call_out.unit_id)
+    if call_out.state is not CallOutState.PLANNED:
+        raise NotAllowed("it is asking already; cancel it, so that people are told")
+    broadcast = session.get_one(Broadcast, call_out.broadcast_id)
+    if broadcast.state in (BroadcastState.SUBMITTED, BroadcastState.APPROVED):
+        thaw(broadcast)
+    _end(session, call_out, "thrown away before anybody was asked", now)
+    _record(session, actor, "call_out.discarded", call_out, {})
 
 
 def _set(call_out: CallOut, wanted: Wanted) -> None:
@@ -134,9 +158,10 @@ def _set(call_out: CallOut, wanted: Wanted) -> None:
         raise NotAllowed("say how many people are needed: at least one")
     if len(needs) > MOST_NEEDS or sum(number for _, number, _ in needs) > MOST_NEEDED:
         raise NotAllowed("one call-out takes at most %(most)d people; start another one for the rest", most=MOST_NEEDED)
-    call_out.needs = [
-        Need(position=position, skill=skill, number=number, by=by) for position, (skill, number, by) in enumerate(needs)
-    ]
+    kept = [*call_out.needs, *(Need() for _ in needs)]  # rows are used again, because positions are unique
+    for position, (row, (skill, number, by)) in enumerate(zip(kept, needs, strict=False)):
+        row.position, row.skill, row.number, row.by = position, skill, number, by
+    call_out.needs = kept[: len(needs)]
     call_out.site = " ".join(wanted.site.split())[:80]
     call_out.tries = min(12, max(1, wanted.tries))
     call_out.again_seconds = min(3600, max(10, wanted.again_seconds))

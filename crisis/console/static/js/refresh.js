@@ -61,7 +61,10 @@ function swap(section, html) {
   if (section.innerHTML === box.innerHTML) return;
   const held = section.contains(document.activeElement) ? document.activeElement.id || document.activeElement.getAttribute("href") : null;
   const open = [...section.querySelectorAll("details[open][id]")].map((one) => one.id);
+  // What somebody is typing stays; the fields' own values are renewed.
+  const typed = [...section.querySelectorAll("input[id]:not([type=hidden])")].filter((one) => one.value !== one.defaultValue).map((one) => [one.id, one.value]);
   section.replaceChildren(box.content);
+  for (const [id, value] of typed) { const field = section.querySelector(`#${CSS.escape(id)}`); if (field) field.value = value; }
   for (const id of open) section.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
   if (held) (document.getElementById(held) || section.querySelector(`[href="${CSS.escape(held)}"]`))?.focus({ preventScroll: true });
   section.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));

@@ -1,0 +1,172 @@
+"""What releasing a call-out would do, before it is done: whom it asks first, how many it can reach, how long it takes,
+and whether there are enough people at all. Reads only.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crisis.broadcasts.draft import chosen_accounts
+from crisis.broadcasts.preview import Preview, pace_of, preview
+from crisis.models import Account, Broadcast, CallOut, Group, Person, membership
+from crisis.oncall.candidates import Somebody, candidates, wants_of
+from crisis.oncall.waves import Candidate, next_wave, seconds_for, way_of
+from crisis.playbooks.playbook import Playbook
+from crisis.settings import Settings
+
+MOST_SHOWN = 200  # names in a list on the screen
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """One need, and how many of those who may be asked could fill it."""
+
+    skill: str
+    number: int
+    by: datetime | None
+    able: int
+
+    @property
+    def short(self) -> int:
+        return max(0, self.number - self.able)
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """One way of asking: how many have it, how many are asked by it first, and how long those take at its pace."""
+
+    account: Account
+    have: int
+    first: int
+    pace: float
+    seconds_first_wave: float
+    seconds_all: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Everything an officer should see before it leaves. `words` holds the texts, and what is needed to release them."""
+
+    words: Preview
+    needs: Sequence[Supply]
+    able: Sequence[Somebody]  # in the order in which they are asked
+    unable: Mapping[str, Sequence[Somebody]]  # by why
+    first_wave: int
+    ways: Sequence[WayOut]
+
+    @property
+    def needed(self) -> int:
+        return sum(one.number for one in self.needs)
+
+    @property
+    def too_few(self) -> int:
+        """How many are missing even if everybody comes; somebody with two skills comes once."""
+        return max(sum(one.short for one in self.needs), self.needed - len(self.able))
+
+    @property
+    def ready(self) -> bool:
+        return self.words.composed.ready and bool(self.able)
+
+    @property
+    def seconds_all(self) -> float:
+        return max((way.seconds_all for way in self.ways), default=0.0)
+
+    @property
+    def seconds_first_wave(self) -> float:
+        return max((way.seconds_first_wave for way in self.ways), default=0.0)
+
+
+def look(
+    session: Session,
+    call_out: CallOut,
+    broadcast: Broadcast,
+    settings: Settings,
+    playbook: Playbook | None,
+    now: datetime,
+) -> Outlook:
+    """As it would go if it were released now."""
+    accounts = chosen_accounts(session, broadcast)
+    unit = settings.unit(broadcast.unit.key)
+    people = candidates(session, call_out, broadcast.audiences, accounts, unit.tz, now)
+    able = [one for one in people if not one.why_not]
+    unable: dict[str, list[Somebody]] = {}
+    for one in people:
+        if one.why_not:
+            unable.setdefault(one.why_not, []).append(one)
+    wants = wants_of(call_out)
+    chosen = next_wave(wants, {}, [Candidate(one.id, one.skills) for one in able], call_out.surplus)
+    first = {person for person, _ in chosen}
+    return Outlook(
+        words=preview(session, broadcast, settings, playbook, now),
+        needs=[Supply(want.skill, want.number, want.by, sum(want.takes(one.skills) for one in able)) for want in wants],
+        able=able,
+        unable=unable,
+        first_wave=len(chosen),
+        ways=_ways(call_out, settings, accounts, able, first),
+    )
+
+
+def _ways(
+    call_out: CallOut,
+    settings: Settings,
+    accounts: Sequence[Account],
+    able: Sequence[Somebody],
+    first: set[uuid.UUID],
+) -> list[WayOut]:
+    channels = [channel for channel in call_out.ways if channel in {account.channel for account in accounts}]
+    begins: Counter[str] = Counter()
+    in_first: Counter[str] = Counter()
+    for one in able:
+        if (found := way_of(1, channels, one.addresses, call_out.tries)) is not None:
+            begins[found[0].channel] += 1
+            in_first[found[0].channel] += one.id in first
+    by_channel = {account.channel: account for account in reversed(accounts)}
+    ways = []
+    for channel in channels:
+        pace = pace_of(settings, by_channel[channel])
+        ways.append(
+            WayOut(
+                account=by_channel[channel],
+                have=sum(bool(one.addresses.get(channel)) for one in able),
+                first=begins[channel],
+                pace=pace,
+                seconds_first_wave=seconds_for(in_first[channel], pace),
+                seconds_all=seconds_for(begins[channel], pace),
+            )
+        )
+    return ways
+
+
+def skills_of(session: Session, unit_id: uuid.UUID) -> Sequence[tuple[str, int]]:
+    """The skills of the unit's people and how many have each, the most frequent first; written as most write it."""
+    written: dict[str, Counter[str]] = {}
+    for skills in session.scalars(select(Person.skills).where(Person.unit_id == unit_id)):
+        for skill in {one.casefold(): one for one in skills or ()}.values():
+            written.setdefault(skill.casefold(), Counter())[skill] += 1
+    found = [(spellings.most_common(1)[0][0], spellings.total()) for spellings in written.values()]
+    return sorted(found, key=lambda one: (-one[1], one[0]))
+
+
+def groups_of(session: Session, unit_id: uuid.UUID) -> Sequence[tuple[str, str, int]]:
+    """Key, name and size of each group of the unit."""
+    rows = session.execute(
+        select(Group.key, Group.name, func.count(membership.c.person_id))
+        .outerjoin(membership, membership.c.group_id == Group.id)
+        .where(Group.unit_id == unit_id)
+        .group_by(Group.id)
+        .order_by(Group.name)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def sites_of(session: Session, unit_id: uuid.UUID) -> Sequence[str]:
+    """The places the unit's people work at."""
+    told = session.scalars(select(Person.sites).where(Person.unit_id == unit_id))
+    return sorted({site for sites in told for site in sites or ()})
