@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from crisis.broadcasts import notice, planned_release
 from crisis.models import Account, Unit, utcnow
-from crisis.oncall import escalation, filling, rota_watch, wordings
+from crisis.oncall import approving, escalation, filling, rota_watch, wordings
 from crisis.runtime import Runtime
 from crisis.sending import fallback, pulse, removals, sweep
 from crisis.states import Mode, Role
@@ -44,7 +44,7 @@ def tick(runtime: Runtime, process: str) -> None:
     for telling in (tell_of_stopped_accounts, tell_of_ending_credentials, tell_of_switched):
         with _noted(telling.__name__), runtime.database.writing() as session:
             telling(session, runtime)
-    for going_on in (climb, let_planned_go, ask_on, wake_forgotten):
+    for going_on in (ask_second_persons, climb, let_planned_go, ask_on, wake_forgotten):
         with _noted(going_on.__name__):
             going_on(runtime)
 
@@ -63,6 +63,12 @@ def wake_forgotten(runtime: Runtime) -> None:
     with runtime.database.reading() as session:
         forgotten = {mode: sweep.idle_with_work(session, mode, utcnow(), overdue=OVERDUE) for mode in Mode}
     runtime.wakeups.send({mode: accounts for mode, accounts in forgotten.items() if accounts})
+
+
+def ask_second_persons(runtime: Runtime) -> None:
+    """What waits for an approval, or left without one, opens an alert in units that have an escalation for it."""
+    with runtime.database.writing() as session:
+        approving.ask(session, runtime.settings, utcnow())
 
 
 def climb(runtime: Runtime) -> None:

@@ -47,9 +47,11 @@ def submit(
     )
 
 
-def approve(session: Session, actor: Actor, broadcast: Broadcast, digest: str, now: datetime) -> None:
-    """A second person's yes to exactly the text named by `digest`, which the page they read carried."""
-    _judge(session, actor, broadcast, BroadcastState.APPROVED, "yes", "", digest, now)
+def approve(
+    session: Session, actor: Actor, broadcast: Broadcast, digest: str, now: datetime, *, way: str = "console"
+) -> None:
+    """A second person's yes to exactly the text named by `digest`, which what they read or heard carried."""
+    _judge(session, actor, broadcast, BroadcastState.APPROVED, "yes", "", digest, now, way)
 
 
 def send_back(session: Session, actor: Actor, broadcast: Broadcast, reason: str, digest: str, now: datetime) -> None:
@@ -79,6 +81,7 @@ def _judge(
     reason: str,
     digest: str,
     now: datetime,
+    way: str = "console",
 ) -> None:
     actor.demand(Role.APPROVER, broadcast.unit_id)
     if broadcast.state is not BroadcastState.SUBMITTED:
@@ -111,5 +114,5 @@ def _judge(
         f"broadcast.{'approved' if decision == 'yes' else decision}",
         f"broadcast:{broadcast.id}",
         unit_id=broadcast.unit_id,
-        details={"digest": digest, "reason": reason},
+        details={"digest": digest, "reason": reason, "way": way},
     )

@@ -116,7 +116,7 @@ class Outgoing:
     unsubscribe_url: str | None = None  # for bulk e-mail
     media: Sequence[Attachment] = ()
     tags: Sequence[str] = ()  # a planned post's campaign
-    asks: Literal["", "call_out", "alert"] = ""  # it waits for an answer: will you come, will you take it?
+    asks: Literal["", "call_out", "alert", "approval"] = ""  # it waits for an answer: will you come, take it, judge it?
     about: Literal["", "rumour"] = ""  # it says what is true about a rumour
     needs_pin: bool = False  # the answer counts only with the person's PIN
 
@@ -233,6 +233,7 @@ class Speech:
     language: str
     ask: str = ""  # the step that follows: "menu", "minutes", "pin"
     digits: int = 1  # at most so many keys
+    first: Sequence[tuple[str, str]] = ()  # (language, words) said before any key is taken, so that nobody skips them
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, runtime, unit
+from crisis.console.language import N_
 from crisis.console.wording import refusal
 from crisis.models import Escalation, EscalationStep, Group, Person, Rota
 from crisis.oncall import escalation_plan
@@ -20,6 +21,10 @@ from crisis.oncall.escalation_plan import Kind, Step
 from crisis.states import EscalationPurpose, NotAllowed, Role
 
 pages = Blueprint("escalations", __name__, url_prefix="/escalations")
+CHOSEN = {
+    "alert": N_("Alerts: somebody must take it"),
+    "approval": N_("Approvals: a second person must read a broadcast"),
+}
 EMPTY = 3  # places for further steps in a form
 
 
@@ -69,7 +74,8 @@ def _save(escalation_id: uuid.UUID | None) -> ResponseReturnValue:
                 _escalation(session, escalation_id) if escalation_id else None,
                 key=form.get("key", ""),
                 name=form.get("name", ""),
-                purpose=EscalationPurpose.ALERT,
+                purpose=_purpose(form.get("purpose", "alert")),
+                override_quiet=form.get("override_quiet") == "yes",
                 repeats=_number(form.get("repeats", "")),
                 steps=[
                     _step(target, wait)
@@ -94,6 +100,12 @@ def _step(target: str, minutes: str) -> Step:
         raise refused from None
 
 
+def _purpose(told: str) -> EscalationPurpose:
+    if told not in CHOSEN:
+        raise NotAllowed("choose what the escalation is for")
+    return EscalationPurpose(told)
+
+
 def _number(told: str) -> int:
     if not (told.isascii() and told.isdigit() and len(told) < 6):
         raise NotAllowed("write minutes and repeats as whole numbers")
@@ -116,6 +128,7 @@ def _page(error: str = "") -> str:
             section="rotas",
             error=error,
             targets=targets,
+            purposes=[(key, gettext(words)) for key, words in CHOSEN.items()],
             shown=[(row, [_told(step) for step in row.steps] + [("", 5)] * EMPTY) for row in rows],
             empty=[("", 5)] * EMPTY,
         )

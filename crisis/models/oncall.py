@@ -184,6 +184,12 @@ class Alert(Base):
         ForeignKeyConstraint(["incident_id", "mode"], ["incident.id", "incident.mode"]),
         Index("ix_alert_unit", "unit_id", "state", "opened_at"),
         Index(
+            "ix_alert_broadcast",
+            "broadcast_id",
+            sqlite_where=text("broadcast_id IS NOT NULL"),
+            postgresql_where=text("broadcast_id IS NOT NULL"),
+        ),
+        Index(
             "uq_alert_open",
             "unit_id",
             "mode",

@@ -42,6 +42,7 @@ class Opening:
     details: dict[str, Any] | None = None
     incident_id: uuid.UUID | None = None
     broadcast_id: uuid.UUID | None = None
+    purpose: EscalationPurpose = EscalationPurpose.ALERT  # of the escalation that is climbed
 
 
 def line(written: str, most: int) -> str:
@@ -60,7 +61,7 @@ def open_alert(
     if not title:
         raise NotAllowed("an alert needs a title: what has happened, in one line")
     key = line(told.key, 200) or title
-    escalation = _escalation(session, unit_id, told.escalation)
+    escalation = _escalation(session, unit_id, told.escalation, told.purpose)
     alert_id = new_id()
     insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Alert)
     made = session.execute(
@@ -102,8 +103,8 @@ def open_alert(
     return alert, True
 
 
-def _escalation(session: Session, unit_id: uuid.UUID, key: str) -> uuid.UUID | None:
-    wanted = select(Escalation.id).where(Escalation.unit_id == unit_id, Escalation.purpose == EscalationPurpose.ALERT)
+def _escalation(session: Session, unit_id: uuid.UUID, key: str, purpose: EscalationPurpose) -> uuid.UUID | None:
+    wanted = select(Escalation.id).where(Escalation.unit_id == unit_id, Escalation.purpose == purpose)
     if not key:
         return session.scalars(wanted.order_by(Escalation.key)).first()
     found = session.scalars(wanted.where(Escalation.key == key)).first()

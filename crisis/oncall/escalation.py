@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
 from crisis.db import rows_changed
-from crisis.models import Account, Alert, Ask, Escalation, EscalationStep, Rota, membership, new_id
-from crisis.oncall import alerts, asking, roster, wordings
+from crisis.models import Account, Alert, Ask, Escalation, EscalationStep, Rota, Unit, membership, new_id
+from crisis.oncall import alerts, approving, asking, roster, wordings
 from crisis.settings import Language, Settings
 from crisis.states import AlertState, AskState, Mode, Purpose
 
@@ -29,7 +29,7 @@ LATEST_WORD = timedelta(minutes=10)  # a question may still leave so long after 
 class Known:
     """What many alerts of one transaction share, read once: steps, accounts, and whom a step means now."""
 
-    steps: dict[uuid.UUID | None, tuple[Sequence[EscalationStep], int]] = field(default_factory=dict)
+    escalations: dict[uuid.UUID | None, Escalation | None] = field(default_factory=dict)
     accounts: dict[tuple[uuid.UUID, Mode], dict[str, Account]] = field(default_factory=dict)
     persons: dict[uuid.UUID, list[uuid.UUID]] = field(default_factory=dict)
     ways: dict[tuple[uuid.UUID, Mode], Ways] = field(default_factory=dict)
@@ -51,9 +51,10 @@ def climb(session: Session, settings: Settings, now: datetime, limit: int = AT_O
 
 
 def _step(session: Session, alert: Alert, known: Known, settings: Settings, now: datetime) -> None:
-    if alert.escalation_id not in known.steps:
-        known.steps[alert.escalation_id] = _steps(session, alert)
-    steps, repeats = known.steps[alert.escalation_id]
+    if alert.escalation_id not in known.escalations:
+        known.escalations[alert.escalation_id] = _escalation(session, alert)
+    escalation = known.escalations[alert.escalation_id]
+    steps, repeats = (escalation.steps, escalation.repeats) if escalation else ((), 0)
     number, round_ = alert.step, alert.round
     if number >= len(steps) and steps and round_ < repeats:
         number, round_ = 0, round_ + 1
@@ -63,7 +64,7 @@ def _step(session: Session, alert: Alert, known: Known, settings: Settings, now:
         return
     step = steps[number]
     wait = timedelta(seconds=step.wait_seconds)
-    persons, ways = _whom(session, step, alert, known, now)
+    persons, ways = _whom(session, step, alert, known, settings, now)
     # A step that reaches nobody is passed over at once: waiting for nobody would cost minutes.
     due_at = now + wait if ways else now
     if _move(session, alert, now, step=number + 1, round=round_, due_at=due_at):
@@ -71,17 +72,21 @@ def _step(session: Session, alert: Alert, known: Known, settings: Settings, now:
 
 
 def _whom(
-    session: Session, step: EscalationStep, alert: Alert, known: Known, now: datetime
+    session: Session, step: EscalationStep, alert: Alert, known: Known, settings: Settings, now: datetime
 ) -> tuple[list[uuid.UUID], Ways]:
     if step.id not in known.persons:
-        known.persons[step.id] = _persons(session, step, now)
+        known.persons[step.id] = _persons(session, step, settings, now)
     side = (alert.unit_id, alert.mode)
     if side not in known.accounts:
         known.accounts[side] = asking.speaking_accounts(session, *side)
     if (step.id, alert.mode) not in known.ways:
         found = asking.ways_of(session, known.persons[step.id], known.accounts[side], step.ways)
         known.ways[step.id, alert.mode] = found
-    return known.persons[step.id], known.ways[step.id, alert.mode]
+    persons, ways = known.persons[step.id], known.ways[step.id, alert.mode]
+    if (only := approving.readers(session, alert)) is not None:
+        persons = [one for one in persons if one in only]
+        ways = {one: own for one, own in ways.items() if one in only}
+    return persons, ways
 
 
 def _move(session: Session, alert: Alert, now: datetime, **values: object) -> bool:
@@ -129,14 +134,15 @@ def _ask(
         for (account, address, language), at in zip(own, asking.spread(now, wait, len(own)), strict=True):
             wanted.append(asking.Way(account, address, language, person_id, ask.id, at))
     session.flush()
+    approval = alert.source == approving.APPROVAL
     asking.say(
         session,
-        wordings.ask_to_take(alert, settings),
+        wordings.ask_to_approve(alert, settings) if approval else wordings.ask_to_take(alert, settings),
         wanted,
         unit_id=alert.unit_id,
         mode=alert.mode,
         purpose=Purpose.CALL_OUT,
-        kind="alert",
+        kind="approval" if approval else "alert",
         incident_id=alert.incident_id,
         now=now,
         expires_at=now + wait + LATEST_WORD,
@@ -144,15 +150,14 @@ def _ask(
     )
 
 
-def _steps(session: Session, alert: Alert) -> tuple[Sequence[EscalationStep], int]:
+def _escalation(session: Session, alert: Alert) -> Escalation | None:
     if alert.escalation_id is None:
-        return (), 0
-    found = session.get(Escalation, alert.escalation_id, options=[selectinload(Escalation.steps)])
-    return (found.steps, found.repeats) if found else ((), 0)
+        return None
+    return session.get(Escalation, alert.escalation_id, options=[selectinload(Escalation.steps)])
 
 
-def _persons(session: Session, step: EscalationStep, now: datetime) -> list[uuid.UUID]:
-    """Whom the step means at this moment, without those who are absent."""
+def _persons(session: Session, step: EscalationStep, settings: Settings, now: datetime) -> list[uuid.UUID]:
+    """Whom the step means at this moment, without those who are absent and, where that counts, in their quiet hours."""
     if step.rota_id is not None:
         rota = session.get(Rota, step.rota_id)
         on_duty = roster.person_on_call(rota, now) if rota else None
@@ -163,4 +168,8 @@ def _persons(session: Session, step: EscalationStep, now: datetime) -> list[uuid
     else:
         persons = [step.person_id] if step.person_id else []
     away = roster.absent(session, persons, now) if persons else set()
+    escalation = step.escalation
+    if persons and not escalation.override_quiet:
+        unit = session.get_one(Unit, escalation.unit_id)
+        away |= roster.in_quiet_hours(session, persons, settings.unit(unit.key).tz, now)
     return [one for one in persons if one not in away]

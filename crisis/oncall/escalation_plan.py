@@ -57,6 +57,7 @@ def save(
     purpose: EscalationPurpose,
     repeats: int,
     steps: Sequence[Step],
+    override_quiet: bool = True,
 ) -> Escalation:
     """Make an escalation or make this one be as wanted; its key never changes. Raises `NotAllowed`."""
     people.demand(actor, unit_id)
@@ -75,6 +76,7 @@ def save(
         escalation = Escalation(unit_id=unit_id, key=wanted)
         session.add(escalation)
     escalation.name, escalation.purpose, escalation.repeats = name, purpose, repeats
+    escalation.override_quiet = override_quiet
     escalation.steps = []
     session.flush()  # a place in the order is unique, and rows are inserted before others are deleted
     escalation.steps = [_row(position, step) for position, step in enumerate(steps)]

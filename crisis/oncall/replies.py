@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from crisis.channels.base import Press, Speech
 from crisis.channels.twilio.voice_words import words
 from crisis.models import Account, Alert, Ask, BroadcastText, CallOut, Delivery, Person
-from crisis.oncall import answering
+from crisis.oncall import answering, approval_call, approving
 from crisis.oncall.answering import Said
 from crisis.oncall.reply_words import LONGEST_WAIT
 from crisis.settings import LANGUAGES, Language
@@ -45,6 +45,8 @@ def heard(session: Session, account: Account, press: Press, now: datetime) -> Sp
             return Speech([], line.language)  # the call speaks already
         case "incoming":
             return line.first()
+    if (alert := line.approval) is not None:
+        return approval_call.next_step(session, alert, ask, press, line.language, now)
     step, proven = press.step.removesuffix(PROVEN), press.step.endswith(PROVEN)
     match step:
         case "pin":
@@ -74,6 +76,12 @@ class _Line:
         return alert is None or alert.ended_at is not None
 
     @property
+    def approval(self) -> Alert | None:
+        """The alert, when it asks a second person to judge a broadcast."""
+        alert = self.session.get(Alert, self.ask.alert_id) if self.ask.alert_id else None
+        return alert if alert is not None and alert.source == approving.APPROVAL else None
+
+    @property
     def call_out(self) -> CallOut | None:
         return self.session.get(CallOut, self.ask.call_out_id) if self.ask.call_out_id else None
 
@@ -84,9 +92,11 @@ class _Line:
     def first(self) -> Speech:
         """Where somebody who calls us begins."""
         said = words(self.language)
+        if (alert := self.approval) is not None:
+            return approval_call.menu(alert, self.language)
         if self.needs_pin:
             return Speech([*self.text(), said.pin], self.language, "pin", PIN_DIGITS)
-        return self.menu()
+        return self.menu(*self.text())
 
     def menu(self, *before: str, proven: bool = False) -> Speech:
         kind = "call_out" if self.call_out is not None else "alert"

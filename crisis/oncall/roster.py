@@ -8,13 +8,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from crisis.models import Absence, Person, Rota
+from crisis.oncall.candidates import is_quiet
 from crisis.oncall.rota import Change, Plan, Shift, on_call, shifts
 
 AHEAD = timedelta(days=60)  # how far the next hand-over is looked for
@@ -106,3 +107,10 @@ def absent(session: Session, persons: Collection[uuid.UUID], at: datetime) -> se
             select(Absence.person_id).where(Absence.person_id.in_(persons), Absence.starts <= at, Absence.ends > at)
         )
     )
+
+
+def in_quiet_hours(session: Session, persons: Collection[uuid.UUID], zone: tzinfo, at: datetime) -> set[uuid.UUID]:
+    """Which of these persons want to be left alone at this moment."""
+    rows = session.execute(select(Person.id, Person.quiet_from, Person.quiet_to).where(Person.id.in_(persons)))
+    local = at.astimezone(zone).time()
+    return {row.id for row in rows if is_quiet(row.quiet_from, row.quiet_to, local)}

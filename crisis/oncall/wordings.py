@@ -50,6 +50,25 @@ def ask_to_take(alert: Alert, settings: Settings) -> Wording:
     )
 
 
+def ask_to_approve(alert: Alert, settings: Settings) -> Wording:
+    """Read it and judge it; on the telephone it can be heard and judged at once, with a PIN."""
+    url = f"{settings.console.public_url}/approvals/{alert.broadcast_id}"
+    who, about = str(alert.details.get("who", "")), str(alert.details.get("about", ""))[:SHORT_TITLE]
+    return Wording(
+        {"nb": f"Godkjenning: {about}", "nn": f"Godkjenning: {about}", "en": f"Approval: {about}"},
+        {
+            "nb": f"{who} ber deg godkjenne en melding om {about}. Les den: {url} Svar 1 hvis du tar den, 2 hvis ikke.",
+            "nn": f"{who} bed deg godkjenne ei melding om {about}. Les henne: {url} Svar 1 om du tek henne, 2 om ikkje.",
+            "en": f"{who} asks you to approve a message about {about}. Read it: {url} Answer 1 if you take it, 2 if not.",
+        },
+        {
+            "nb": f"{who} ber om godkjenning av en melding om {about}.",
+            "nn": f"{who} bed om godkjenning av ei melding om {about}.",
+            "en": f"{who} asks for approval of a message about {about}.",
+        },
+    )
+
+
 def taken(alert: Alert, who: str) -> Wording:
     title = alert.title[:SHORT_TITLE]
     titles: dict[Language, str] = {"nb": f"Tatt: {title}", "nn": f"Teken: {title}", "en": f"Taken: {title}"}

@@ -97,6 +97,8 @@ class Known:
                     "asks": ""
                     if broadcast.purpose is not Purpose.CALL_OUT
                     else "alert"
+                    if needs_pin is None and broadcast.message != "approval"
+                    else "approval"
                     if needs_pin is None
                     else "call_out",
                     "needs_pin": bool(needs_pin),

@@ -23,6 +23,7 @@ class Line:
 
     text: str
     times: int = 1
+    language: str = ""  # where it is not that of the whole call
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,17 @@ def script(
     keys: Keys | None = None,
     then: Sequence[Line] = (),
     wait: bool = False,
+    first: Sequence[Line] = (),
 ) -> str:
-    """A whole answer: `lines`, keys waited for while and after they are said, `then`, and the call ends.
+    """A whole answer: `first`, `lines`, keys waited for while and after these are said, `then`, and the call ends.
 
     `wait`: a breath of silence first, while the telephone is lifted to the ear.
     """
     response = Element("Response")
     if wait:
         SubElement(response, "Pause", {"length": "1"})
+    for line in first:
+        _say(response, line, language, voices)
     where = response
     if keys is not None:
         given = {"input": "dtmf", "action": keys.address, "method": "POST", "timeout": str(keys.seconds)}
@@ -67,6 +71,7 @@ def script(
 
 
 def _say(parent: Element, line: Line, language: str, voices: Mapping[str, str]) -> None:
+    language = line.language or language
     given = {"language": LOCALES.get(language, LOCALES["en"])}
     if voice := voices.get(language):
         given["voice"] = voice

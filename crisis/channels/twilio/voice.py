@@ -154,7 +154,8 @@ class Voice:
         keys = None
         if next_.ask and (action := self._twilio.address("voice", press.reference, next_.ask)):
             keys = Keys(action, next_.digits, self._options.key_seconds, required=True)
-        return script(lines, next_.language, self._voices, keys=keys)
+        first = [Line(spoken(one, language), language=language) for language, one in next_.first if one.strip()]
+        return script(lines, next_.language, self._voices, keys=keys, first=first)
 
     async def close(self) -> None:
         await self._twilio.close()

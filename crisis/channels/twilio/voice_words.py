@@ -21,7 +21,7 @@ class Spoken:
 
     exercise: str
     caller: str  # {organisation}
-    menus: Mapping[str, str]  # by what is asked: "call_out", "alert"
+    menus: Mapping[str, str]  # by what is asked: "call_out", "alert", "approval"
     minutes: str
     pin: str
     unanswered: str  # nobody pressed a key; a voicemail hears this, too
@@ -38,6 +38,14 @@ class Spoken:
     not_yours: str
     broken: str
     goodbye: str
+    approval: str  # {who}, {about}
+    live_approval: str
+    drill_approval: str
+    text_of: str  # {number}, {count}, {channels}
+    judge: str
+    approved: str
+    not_approved: str
+    read_it: str
 
 
 WORDS: Mapping[str, Spoken] = {
@@ -49,6 +57,8 @@ WORDS: Mapping[str, Spoken] = {
             "Trykk 9 for å høre meldingen en gang til.",
             "alert": "Trykk 1 for ja, jeg tar det. Trykk 2 for nei. Trykk 3 for ja, men senere. "
             "Trykk 9 for å høre meldingen en gang til.",
+            "approval": "Trykk 1 for å høre meldingen og bestemme. Trykk 2 hvis du ikke kan. "
+            "Trykk 9 for å høre dette en gang til.",
         },
         minutes="Om hvor mange minutter? Tast tallet og avslutt med firkant.",
         pin="Tast PIN-koden din og avslutt med firkant.",
@@ -66,6 +76,14 @@ WORDS: Mapping[str, Spoken] = {
         not_yours="Denne samtalen kan ikke besvares.",
         broken="Svaret ble ikke lagret. Ring tilbake om litt.",
         goodbye="Ha det.",
+        approval="{who} ber om godkjenning av en melding om {about}.",
+        live_approval="Dette sendes på ordentlig.",
+        drill_approval="Dette er en øvelse.",
+        text_of="Tekst {number} av {count}, på {channels}.",
+        judge="Trykk 1 for å godkjenne nøyaktig dette. Trykk 2 for nei. Trykk 9 for å høre det en gang til.",
+        approved="Takk. Du har godkjent meldingen. Den sendes når vakthavende slipper den.",
+        not_approved="Ingenting er godkjent. Meldingen er endret eller avgjort, eller du kan ikke godkjenne den.",
+        read_it="Denne meldingen må leses på skjermen. Vi har notert at du tar den. Logg inn og les den nå.",
     ),
     "nn": Spoken(
         exercise="Dette er ei øving.",
@@ -75,6 +93,8 @@ WORDS: Mapping[str, Spoken] = {
             "Trykk 9 for å høyre meldinga ein gong til.",
             "alert": "Trykk 1 for ja, eg tek det. Trykk 2 for nei. Trykk 3 for ja, men seinare. "
             "Trykk 9 for å høyre meldinga ein gong til.",
+            "approval": "Trykk 1 for å høyre meldinga og avgjere. Trykk 2 om du ikkje kan. "
+            "Trykk 9 for å høyre dette ein gong til.",
         },
         minutes="Om kor mange minutt? Tast talet og avslutt med firkant.",
         pin="Tast PIN-koden din og avslutt med firkant.",
@@ -92,6 +112,14 @@ WORDS: Mapping[str, Spoken] = {
         not_yours="Denne samtalen kan ikkje svarast på.",
         broken="Svaret vart ikkje lagra. Ring tilbake om litt.",
         goodbye="Ha det.",
+        approval="{who} bed om godkjenning av ei melding om {about}.",
+        live_approval="Dette blir sendt på ordentleg.",
+        drill_approval="Dette er ei øving.",
+        text_of="Tekst {number} av {count}, på {channels}.",
+        judge="Trykk 1 for å godkjenne nøyaktig dette. Trykk 2 for nei. Trykk 9 for å høyre det ein gong til.",
+        approved="Takk. Du har godkjent meldinga. Ho blir send når vakthavande slepp henne.",
+        not_approved="Ingenting er godkjent. Meldinga er endra eller avgjord, eller du kan ikkje godkjenne henne.",
+        read_it="Denne meldinga må lesast på skjermen. Vi har notert at du tek henne. Logg inn og les henne no.",
     ),
     "en": Spoken(
         exercise="This is an exercise.",
@@ -101,6 +129,7 @@ WORDS: Mapping[str, Spoken] = {
             "Press 9 to hear the message again.",
             "alert": "Press 1 for yes, I take it. Press 2 for no. Press 3 for yes, but later. "
             "Press 9 to hear the message again.",
+            "approval": "Press 1 to hear the message and decide. Press 2 if you cannot. Press 9 to hear this again.",
         },
         minutes="In how many minutes? Key the number, then press hash.",
         pin="Key your PIN, then press hash.",
@@ -118,6 +147,14 @@ WORDS: Mapping[str, Spoken] = {
         not_yours="This call cannot be answered.",
         broken="Your answer was not kept. Please call back in a moment.",
         goodbye="Goodbye.",
+        approval="{who} asks for approval of a message about {about}.",
+        live_approval="This is for real.",
+        drill_approval="This is an exercise.",
+        text_of="Text {number} of {count}, on {channels}.",
+        judge="Press 1 to approve exactly this. Press 2 for no. Press 9 to hear it again.",
+        approved="Thank you. You have approved the message. It leaves when the duty officer releases it.",
+        not_approved="Nothing is approved. The message was changed or decided, or you may not approve it.",
+        read_it="This message must be read on a screen. We have noted that you take it. Sign in and read it now.",
     ),
 }
 

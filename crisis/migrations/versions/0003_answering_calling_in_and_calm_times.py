@@ -203,6 +203,13 @@ def upgrade() -> None:
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.add_column(sa.Column("bundled_with", sa.Uuid(), nullable=True))
         batch_op.add_column(sa.Column("bundled_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.create_index(
+            "ix_alert_broadcast",
+            ["broadcast_id"],
+            unique=False,
+            sqlite_where=sa.text("broadcast_id IS NOT NULL"),
+            postgresql_where=sa.text("broadcast_id IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_alert_bundled_with"), ["bundled_with"], unique=False)
 
     with op.batch_alter_table("broadcast", schema=None) as batch_op:
