@@ -15,7 +15,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.channels.registry import FACTS
-from crisis.models import Account, Broadcast, BroadcastText, Delivery, Destination, Grant, Person, User, new_id
+from crisis.models import (
+    Account,
+    Broadcast,
+    BroadcastText,
+    Delivery,
+    Destination,
+    Grant,
+    Person,
+    PlannedPost,
+    User,
+    new_id,
+)
 from crisis.playbooks.fill import Rendered, as_drill
 from crisis.queues import wake
 from crisis.sending.fallback import Switched, only_fallback
@@ -50,6 +61,24 @@ def approval_wanted(broadcast: Broadcast, who: str, settings: Settings) -> Notic
         "en": f"{who} asks for approval of a message about {title}. Read and answer: {url}",
     }
     return Notice("approval_wanted", texts, titles)
+
+
+def planned_wanted(post: PlannedPost, who: str, settings: Settings) -> Notice:
+    """Somebody has planned a post for calm times, and it waits for a yes."""
+    assert post.at is not None  # noqa: S101 - what waits for a yes has a time
+    url = f"{settings.console.public_url}/approvals"
+    at = post.at.astimezone(settings.unit(post.unit.key).tz)
+    titles: dict[Language, str] = {
+        "nb": "En planlagt post venter på et ja",
+        "nn": "Ein planlagd post ventar på eit ja",
+        "en": "A planned post waits for a yes",
+    }
+    texts: dict[Language, str] = {
+        "nb": f"{who} har planlagt posten «{post.title}» {at:%d.%m. kl. %H:%M}. Les og svar før det: {url}",
+        "nn": f"{who} har planlagt posten «{post.title}» {at:%d.%m. kl. %H:%M}. Les og svar før det: {url}",
+        "en": f"{who} has planned the post '{post.title}' for {at:%Y-%m-%d %H:%M}. Read and answer before then: {url}",
+    }
+    return Notice("planned_wanted", texts, titles)
 
 
 def glass_broken(broadcast: Broadcast, who: str, reason: str) -> Notice:

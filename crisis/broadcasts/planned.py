@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
+from crisis.broadcasts import notice
 from crisis.broadcasts.carry import carry
 from crisis.broadcasts.compose import Composed
 from crisis.broadcasts.draft import attach, chosen_accounts
@@ -108,6 +109,7 @@ def plan(session: Session, actor: Actor, post: PlannedPost, at: datetime, settin
         raise NotAllowed("say what becomes of this one: send it at a new time, or cancel it")
     _freeze(session, actor, post, _in_time(at, now), settings, now)
     post.state = PlannedState.PLANNED
+    _ask(session, actor, post, settings, now)
     _record(session, actor, "planned.planned", post, _when(post))
 
 
@@ -164,6 +166,8 @@ def resume(session: Session, actor: Actor, post: PlannedPost, at: datetime, sett
         _freeze(session, actor, post, at, settings, now)
         post.state = PlannedState.PLANNED
     _end_pause(post)
+    if post.state is PlannedState.PLANNED:
+        _ask(session, actor, post, settings, now)
     _record(session, actor, "planned.resumed", post, _when(post))
 
 
@@ -200,6 +204,15 @@ def live_incident(session: Session, unit_id: uuid.UUID) -> Incident | None:
         .order_by(Incident.opened_at.desc())
         .limit(1)
     ).first()
+
+
+def _ask(session: Session, actor: Actor, post: PlannedPost, settings: Settings, now: datetime) -> None:
+    """Tell those who may say yes that this waits: approvers, and where there are none, the other officers."""
+    told = notice.planned_wanted(post, actor.name, settings)
+    for role in (Role.APPROVER, Role.OFFICER):
+        if people := notice.users_with(session, post.unit_id, role, but=actor.user_id):
+            notice.send(session, told, people, unit_id=post.unit_id, mode=Mode.LIVE, incident_id=None, now=now)
+            return
 
 
 def _in_time(at: datetime, now: datetime) -> datetime:

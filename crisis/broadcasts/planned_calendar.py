@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
-from crisis.models import PlannedPost
+from crisis.models import Broadcast, PlannedPost, Tally
 from crisis.sentence import Sentence
-from crisis.states import PlannedState
+from crisis.states import DeliveryState, PlannedState, Purpose
 
 CLOSE = timedelta(hours=2)  # two posts on one account nearer than this push each other off the screen
 NIGHT = (22, 7)  # from this hour until that one, on the unit's clock
@@ -22,10 +24,11 @@ _STANDING = (PlannedState.PLANNED, PlannedState.APPROVED, PlannedState.RELEASED)
 def between(
     session: Session, unit_id: uuid.UUID, since: datetime, until: datetime, *, account: str = "", tag: str = ""
 ) -> list[PlannedPost]:
-    """The posts of that time, in their order, on one account or of one campaign if asked."""
+    """The posts of that time, in their order, on one account or of one campaign if asked; drafts have none that counts."""
     rows = session.scalars(
         select(PlannedPost)
         .where(PlannedPost.unit_id == unit_id, PlannedPost.at >= since, PlannedPost.at < until)
+        .where(PlannedPost.state != PlannedState.DRAFT)
         .order_by(PlannedPost.at, PlannedPost.id)
     )
     return [
@@ -36,11 +39,11 @@ def between(
     ]
 
 
-def without_time(session: Session, unit_id: uuid.UUID) -> Sequence[PlannedPost]:
-    """Drafts that nobody has given a time yet."""
+def drafts(session: Session, unit_id: uuid.UUID) -> Sequence[PlannedPost]:
+    """What is being written, also what had a time before it was taken back: the last changed first."""
     return session.scalars(
         select(PlannedPost)
-        .where(PlannedPost.unit_id == unit_id, PlannedPost.state == PlannedState.DRAFT, PlannedPost.at.is_(None))
+        .where(PlannedPost.unit_id == unit_id, PlannedPost.state == PlannedState.DRAFT)
         .order_by(PlannedPost.changed_at.desc())
     ).all()
 
@@ -75,6 +78,101 @@ def counts(session: Session, actor: Actor) -> dict[uuid.UUID, tuple[int, int]]:
         paused, planned = found.get(unit_id, (0, 0))
         found[unit_id] = (count, planned) if state is PlannedState.PAUSED else (paused, count)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What has become of a post that was let go: over all its accounts and languages, and where to read more."""
+
+    broadcast_id: uuid.UUID  # of its last go
+    total: int
+    done: int
+    failed: int
+    uncertain: int
+    open: int
+
+    @property
+    def light(self) -> str:
+        """One word: bad, warn, busy, good, or off when nothing of it has left."""
+        if self.failed or self.uncertain:
+            return "bad" if self.failed else "warn"
+        return "busy" if self.open else "good" if self.done else "off"
+
+
+def outcomes(session: Session, posts: Sequence[uuid.UUID]) -> dict[uuid.UUID, Outcome]:
+    """By post, of those that were let go. Reads counters only."""
+    rows = session.execute(
+        select(PlannedPost.id, Broadcast.id, Tally.state, Tally.count)
+        .join(Broadcast, Broadcast.planned_post_id == PlannedPost.id)
+        .join(Tally, Tally.broadcast_id == Broadcast.id)
+        .where(PlannedPost.id.in_(posts), Tally.count != 0)
+        .order_by(Broadcast.released_at)
+    )
+    counts: dict[uuid.UUID, Counter[DeliveryState]] = {}
+    last: dict[uuid.UUID, uuid.UUID] = {}
+    for post_id, broadcast_id, state, count in rows:
+        last[post_id] = broadcast_id
+        counts.setdefault(post_id, Counter())[state] += count
+    return {
+        post_id: Outcome(
+            last[post_id],
+            # What was held back half-way is counted where it left at last.
+            sum(found.values()) - found[DeliveryState.CANCELLED],
+            found[DeliveryState.ACCEPTED] + found[DeliveryState.DELIVERED],
+            found[DeliveryState.FAILED] + found[DeliveryState.EXPIRED],
+            found[DeliveryState.UNCERTAIN],
+            found[DeliveryState.QUEUED] + found[DeliveryState.SENDING],
+        )
+        for post_id, found in counts.items()
+    }
+
+
+def boards(session: Session, post: PlannedPost) -> Sequence[Broadcast]:
+    """What has gone out of a post: one broadcast, or one more for each time it was held back half-way."""
+    return session.scalars(
+        select(Broadcast)
+        .where(Broadcast.planned_post_id == post.id, Broadcast.released_at.is_not(None))
+        .order_by(Broadcast.released_at)
+    ).all()
+
+
+def gone_wrong(session: Session, actor: Actor, since: datetime) -> int:
+    """How many posts of the actor's units that were let go since then did not get through everywhere."""
+    troubled = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNCERTAIN)
+    return (
+        session.scalar(
+            select(func.count(Broadcast.planned_post_id.distinct()))
+            .join(Tally, Tally.broadcast_id == Broadcast.id)
+            .where(
+                Broadcast.unit_id.in_(actor.units()),
+                Broadcast.purpose == Purpose.PLANNED,
+                Broadcast.released_at > since,
+                Tally.state.in_(troubled),
+                Tally.count != 0,
+            )
+        )
+        or 0
+    )
+
+
+def waiting(session: Session, units: Collection[uuid.UUID]) -> Sequence[PlannedPost]:
+    """Posts of these units that wait for a yes, in the order of their times."""
+    return session.scalars(
+        select(PlannedPost)
+        .where(PlannedPost.unit_id.in_(units), PlannedPost.state == PlannedState.PLANNED)
+        .order_by(PlannedPost.at, PlannedPost.id)
+    ).all()
+
+
+def next_time(post: PlannedPost, now: datetime, zone: tzinfo) -> datetime:
+    """A time to propose for a post without one, or whose time has passed: its hour again, on the first day it can be."""
+    soon = now + timedelta(hours=1)
+    if post.at is None:
+        return soon.astimezone(zone)
+    wanted = post.at.astimezone(zone)
+    while wanted < soon:
+        wanted = (wanted.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)  # by the clock on the wall
+    return wanted
 
 
 def warnings(session: Session, post: PlannedPost, zone: tzinfo) -> list[Sentence]:

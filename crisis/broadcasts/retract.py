@@ -122,7 +122,7 @@ def take_down(
         raise NotAllowed("say why it is taken down; it is kept in the record")
     if broadcast.state not in (BroadcastState.RELEASED, BroadcastState.CLOSED, BroadcastState.STOPPED):
         raise NotAllowed("only what has been released can be taken down")
-    if broadcast.purpose is not Purpose.STATEMENT:
+    if broadcast.purpose not in (Purpose.STATEMENT, Purpose.PLANNED):
         raise NotAllowed("a test or a notice is no post")
     stop_rest(session, broadcast, reason, now)
     rows = session.execute(

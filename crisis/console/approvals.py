@@ -12,14 +12,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import select
 
-from crisis.broadcasts import submit
+from crisis.broadcasts import planned_calendar, submit
 from crisis.console import found
 from crisis.console.broadcasts import page
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime
 from crisis.console.incidents import headline
 from crisis.console.wording import refusal
-from crisis.models import Broadcast, User, utcnow
+from crisis.models import Broadcast, PlannedPost, User, utcnow
 from crisis.states import BroadcastState, NotAllowed, Purpose, Role
 
 pages = Blueprint("approvals", __name__)
@@ -38,7 +38,9 @@ def index() -> ResponseReturnValue:
             .order_by(Broadcast.mode.desc(), Broadcast.submitted_at)
         ).all()
         waiting = [(row, who or "", headline(row, {}), _may_judge(row)) for row, who in rows]
-        return render_template("console/approvals.html", section="approvals", waiting=waiting)
+        posts = planned_calendar.waiting(session, actor().units(Role.APPROVER, Role.OFFICER))
+        planned = [(post, _may_say_yes(post)) for post in posts]
+        return render_template("console/approvals.html", section="approvals", waiting=waiting, planned=planned)
 
 
 @pages.get("/approvals/<uuid:broadcast_id>")
@@ -80,3 +82,8 @@ def judge(broadcast_id: uuid.UUID) -> ResponseReturnValue:
 def _may_judge(row: Broadcast) -> bool:
     who = actor()
     return who.has(Role.APPROVER, row.unit_id) and who.user_id not in (row.submitted_by, row.created_by)
+
+
+def _may_say_yes(post: PlannedPost) -> bool:
+    second = runtime().settings.unit(post.unit.key).planned_second_person
+    return not second or actor().user_id not in (post.created_by, post.changed_by)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from crisis.broadcasts import board as domain
 from crisis.broadcasts import draft, release, retract
 from crisis.console import found, language
-from crisis.console.found import Found
+from crisis.console.found import Sent
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.incidents import headline, is_over
@@ -35,11 +35,11 @@ pages = Blueprint("board", __name__)
 @may()
 def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     with runtime().database.reading() as session:
-        this = found.broadcast(session, broadcast_id)
+        this = found.sent(session, broadcast_id)
         if Role.OFFICER in unit().roles and (call_out := found.call_out_of(session, this.broadcast)):
             return redirect(url_for("callouts.show", call_out_id=call_out.id))
         if not is_over(this.broadcast):
-            return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
+            return redirect(_before(this.broadcast))
         return render_template("console/board.html", **_seen(session, this))
 
 
@@ -48,7 +48,7 @@ def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
 def piece(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     """The part that is renewed each second. Its name is the board's version: unchanged costs neither bytes nor rendering."""
     with runtime().database.reading() as session:
-        this = found.broadcast(session, broadcast_id)
+        this = found.sent(session, broadcast_id)
         seen = _seen(session, this)
         response = make_response("")
         response.set_etag(f"{seen['board'].version}{_moment(this.broadcast)}{language.current()}")
@@ -62,7 +62,7 @@ def piece(broadcast_id: uuid.UUID) -> ResponseReturnValue:
 def stop(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     try:
         with runtime().database.writing() as session:
-            this = found.broadcast(session, broadcast_id, lock=True)
+            this = found.sent(session, broadcast_id, lock=True)
             count = release.stop(session, actor(), this.broadcast, request.form.get("reason", ""), utcnow())
         flash(gettext("Stopped. %(count)d had not left and were cancelled.", count=count), "good")
     except NotAllowed:
@@ -75,7 +75,7 @@ def stop(broadcast_id: uuid.UUID) -> ResponseReturnValue:
 def retry(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     try:
         with runtime().database.writing() as session:
-            this = found.broadcast(session, broadcast_id, lock=True)
+            this = found.sent(session, broadcast_id, lock=True)
             account = session.get(Account, uuid.UUID(request.form.get("account", ""))) or abort(404)
             count = resolve.retry_failed(session, actor(), this.broadcast, account)
         flash(gettext("%(count)d are tried again; the others are left alone.", count=count), "good")
@@ -145,17 +145,18 @@ def _resolve(session: Session, row: Delivery, broadcast: Broadcast, decision: st
         raise NotAllowed("the broadcast was stopped or is too old; release a new one")
 
 
-def _frame(this: Found) -> dict[str, Any]:
+def _frame(this: Sent) -> dict[str, Any]:
     return {
-        "section": "incidents",
-        "mode": this.broadcast.mode,
+        "section": "calendar" if this.post else "incidents",
+        "mode": "" if this.post else this.broadcast.mode,  # no emergency: the page of a quiet day
+        "post": this.post,
         "broadcast": this.broadcast,
         "incident": this.incident,
-        "title": headline(this.broadcast, {}),
+        "title": this.post.title if this.post else headline(this.broadcast, {}),
     }
 
 
-def _seen(session: Session, this: Found) -> dict[str, Any]:
+def _seen(session: Session, this: Sent) -> dict[str, Any]:
     broadcast, now = this.broadcast, utcnow()
     return {
         **_frame(this),
@@ -167,7 +168,7 @@ def _seen(session: Session, this: Found) -> dict[str, Any]:
         "followed": _followed(session, broadcast),
         "down": retract.progress(session, broadcast, now),
         "ended": _ended(session, broadcast),
-        "follow_ups": follow_ups(this.playbook, broadcast) if this.incident.closed_at is None else [],
+        "follow_ups": follow_ups(this.playbook, broadcast) if this.incident and this.incident.closed_at is None else [],
         "may_repeat": _may_repeat(session, broadcast),
         "releaser": session.get(User, broadcast.released_by) if broadcast.released_by else None,
         "test": broadcast.purpose is Purpose.SELF_TEST,
@@ -205,7 +206,11 @@ def _ended(session: Session, broadcast: Broadcast) -> bool:
         Broadcast.state != BroadcastState.STOPPED,
         Broadcast.id != broadcast.id,
     )
-    return broadcast.phase != "all_clear" and session.scalar(asked.limit(1)) is not None
+    return (
+        broadcast.incident_id is not None
+        and broadcast.phase != "all_clear"
+        and session.scalar(asked.limit(1)) is not None
+    )
 
 
 def _may_repeat(session: Session, broadcast: Broadcast) -> bool:
@@ -224,3 +229,10 @@ def _moment(broadcast: Broadcast) -> str:
     now = utcnow()
     left = broadcast.leaves_at is not None and broadcast.leaves_at <= now
     return f"{left:d}{_minutes(broadcast.next_update_at, now)}"
+
+
+def _before(broadcast: Broadcast) -> str:
+    """Where a broadcast is looked at that has not been released."""
+    if broadcast.planned_post_id is not None:
+        return url_for("calendar.show", post_id=broadcast.planned_post_id)
+    return url_for("broadcasts.show", broadcast_id=broadcast.id)

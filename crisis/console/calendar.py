@@ -45,8 +45,12 @@ def index() -> ResponseReturnValue:
             "console/calendar/index.html",
             section="calendar",
             posts=[(post, planned_calendar.warnings(session, post, zone)) for post in posts],
-            drafts=planned_calendar.without_time(session, here),
-            paused=planned_calendar.to_decide(session, here),
+            outcomes=planned_calendar.outcomes(session, [post.id for post in posts]),
+            drafts=planned_calendar.drafts(session, here),
+            paused=[
+                (post, planned_calendar.next_time(post, utcnow(), zone))
+                for post in planned_calendar.to_decide(session, here)
+            ],
             incident=planned.live_incident(session, here),
             accounts=planned.accounts_for(session, here),
             tags=planned_calendar.campaigns(session, here),
@@ -147,6 +151,8 @@ def change(post_id: uuid.UUID, what: str) -> ResponseReturnValue:
         flash(gettext("It is recorded."), "good")
     except NotAllowed as refused:
         flash(refusal(refused), "bad")
+    if request.form.get("back") == "list":  # one after the other, without losing one's place
+        return redirect(url_for("calendar.index", _anchor="decide"))
     return redirect(url_for("calendar.show", post_id=post_id))
 
 
@@ -202,7 +208,8 @@ def _page(session: Session, post: PlannedPost) -> str:
         gone=gone,
         incident=planned.live_incident(session, post.unit_id),
         warnings=planned_calendar.warnings(session, post, unit().settings.tz),
-        soon=(post.at or utcnow() + timedelta(hours=1)).astimezone(unit().settings.tz),
+        soon=planned_calendar.next_time(post, utcnow(), unit().settings.tz),
+        boards=planned_calendar.boards(session, post),
     )
 
 

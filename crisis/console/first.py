@@ -37,4 +37,5 @@ def _seen() -> dict[str, Any]:
             "happening": happening.look(session, actor(), utcnow()),
             "health": health.look(session, units, shelf, utcnow(), redis=redis, settings=parts.settings),
             "several": len(units) > 1,
+            "lately": (utcnow() - happening.NEWS).date(),
         }

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from crisis.console import language
 from crisis.console.guard import enter
 from crisis.console.here import runtime
-from crisis.models import Broadcast, CallOut, Delivery, Incident
+from crisis.models import Broadcast, CallOut, Delivery, Incident, PlannedPost
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import Language
 from crisis.states import Purpose
@@ -28,6 +28,16 @@ class Found:
 
     broadcast: Broadcast
     incident: Incident
+    playbook: Playbook | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A released broadcast, whatever it belongs to: an incident, with its playbook, or a post planned for calm times."""
+
+    broadcast: Broadcast
+    incident: Incident | None
+    post: PlannedPost | None
     playbook: Playbook | None
 
 
@@ -56,9 +66,19 @@ def call_out_of(session: Session, row: Broadcast) -> CallOut | None:
     return session.scalars(select(CallOut).where(CallOut.broadcast_id.in_(of))).first()
 
 
-def delivery(session: Session, delivery_id: uuid.UUID, *, lock: bool = False) -> tuple[Delivery, Found]:
+def sent(session: Session, broadcast_id: uuid.UUID, *, lock: bool = False) -> Sent:
+    """The same, or what went out of a planned post."""
+    row = session.get(Broadcast, broadcast_id, with_for_update=lock or None)
+    if row is None or row.purpose is not Purpose.PLANNED or row.planned_post_id is None:
+        this = broadcast(session, broadcast_id, lock=lock)
+        return Sent(this.broadcast, this.incident, None, this.playbook)
+    enter(row.unit_id)
+    return Sent(row, None, session.get_one(PlannedPost, row.planned_post_id), None)
+
+
+def delivery(session: Session, delivery_id: uuid.UUID, *, lock: bool = False) -> tuple[Delivery, Sent]:
     row = session.get(Delivery, delivery_id, with_for_update=lock or None) or abort(404)
-    return row, broadcast(session, row.broadcast_id)
+    return row, sent(session, row.broadcast_id)
 
 
 def playbook(key: str) -> Playbook | None:

@@ -20,6 +20,7 @@ from crisis.oncall import callout_board, roster, rota_watch
 from crisis.states import AlertState, BroadcastState, DeliveryState, Mode, Purpose, Role
 
 MOST_ALERTS = 20
+NEWS = timedelta(days=2)  # so long the first page tells of planned posts that did not get through
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Happening:
     alerts: Sequence[Alert] = ()
     duties: Sequence[roster.Duty] = ()
     held_back: int = 0  # planned posts somebody must decide on
+    planned: int = 0  # those that wait for a yes, for those who may give it
+    not_through: int = 0  # those of the last two days that did not get through everywhere
     troubles: Sequence[rota_watch.Trouble] = ()
     call_outs: Sequence[callout_board.Standing] = ()
 
@@ -63,7 +66,7 @@ class Happening:
 def look(session: Session, actor: Actor, now: datetime) -> Happening:
     """Live incidents stand before drills, the newest first."""
     last, mine = _inbound(session, actor, now)
-    held = sum(paused for paused, _ in planned_calendar.counts(session, actor).values())
+    posts, mine_to_judge = planned_calendar.counts(session, actor), actor.units(Role.APPROVER)
     alerts = session.scalars(
         select(Alert)
         .where(Alert.unit_id.in_(actor.units()), Alert.state.in_([AlertState.OPEN, AlertState.EXHAUSTED]))
@@ -72,9 +75,19 @@ def look(session: Session, actor: Actor, now: datetime) -> Happening:
     ).all()
     duties = roster.duties(session, actor.units(), now)
     troubles = rota_watch.troubles(session, actor.units(), now)
-    calling = callout_board.standings(session, now, units=actor.units())
-    parts = (_incidents(session, actor), _approvals(session, actor), mine, last, alerts, duties, held, troubles)
-    return Happening(*parts, calling)
+    return Happening(
+        _incidents(session, actor),
+        _approvals(session, actor),
+        mine,
+        last,
+        alerts,
+        duties,
+        held_back=sum(paused for paused, _ in posts.values()),
+        planned=sum(planned for unit_id, (_, planned) in posts.items() if unit_id in mine_to_judge),
+        not_through=planned_calendar.gone_wrong(session, actor, now - NEWS),
+        troubles=troubles,
+        call_outs=callout_board.standings(session, now, units=actor.units()),
+    )
 
 
 def _incidents(session: Session, actor: Actor) -> list[OpenIncident]:

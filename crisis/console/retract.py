@@ -28,17 +28,19 @@ pages = Blueprint("retract", __name__)
 @may(Role.OFFICER)
 def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     with runtime().database.reading() as session:
-        this, now = found.broadcast(session, broadcast_id), utcnow()
+        this, now = found.sent(session, broadcast_id), utcnow()
         if not is_over(this.broadcast):
-            return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
-        follows = [] if this.incident.closed_at else follow_ups(this.playbook, this.broadcast)
+            return redirect(url_for("board.show", broadcast_id=broadcast_id))
+        going_on = this.incident is not None and this.incident.closed_at is None
+        follows = follow_ups(this.playbook, this.broadcast) if going_on else []
         return render_template(
             "console/retract.html",
-            section="incidents",
-            mode=this.broadcast.mode,
+            section="calendar" if this.post else "incidents",
+            mode="" if this.post else this.broadcast.mode,
+            post=this.post,
             broadcast=this.broadcast,
             incident=this.incident,
-            title=headline(this.broadcast, {}),
+            title=this.post.title if this.post else headline(this.broadcast, {}),
             choices=domain.choices(session, runtime().settings, this.broadcast, now),
             corrections=[(phase, key) for phase, key in follows if phase != "all_clear"],
             Manner=Manner,
@@ -51,7 +53,7 @@ def show(broadcast_id: uuid.UUID) -> ResponseReturnValue:
 def progress(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     """How far the taking down is: a part of the board that is renewed."""
     with runtime().database.reading() as session:
-        this = found.broadcast(session, broadcast_id)
+        this = found.sent(session, broadcast_id)
         down = domain.progress(session, this.broadcast, utcnow())
         return fragment("console/retract_progress.html", down=down)
 
@@ -75,7 +77,7 @@ def take_down(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     accounts, reason = request.form.getlist("account"), request.form.get("reason", "")
     try:
         with runtime().database.writing() as session:
-            this = found.broadcast(session, broadcast_id, lock=True)
+            this = found.sent(session, broadcast_id, lock=True)
             count = domain.take_down(session, actor(), this.broadcast, accounts, reason, utcnow())
         said = ngettext("%(num)d post is being taken down.", "%(num)d posts are being taken down.", count)
         flash(said, "good")

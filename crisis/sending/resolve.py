@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from crisis import audit
 from crisis.actor import Actor
 from crisis.db import rows_changed
-from crisis.models import Account, Broadcast, Delivery, utcnow
+from crisis.models import Account, Broadcast, Delivery, Incident, Unit, utcnow
 from crisis.queues import wake
 from crisis.sending.claim import overtaken
 from crisis.sending.tally import Moves
-from crisis.states import BroadcastState, DeliveryState, NotAllowed, Role
+from crisis.states import BroadcastState, DeliveryState, Mode, NotAllowed, Purpose, Role
 
 REPLACES = frozenset({"correction", "all_clear"})  # phases after which the words before them are no longer true
 
@@ -58,6 +58,7 @@ def _may_be_said_again(session: Session, broadcast: Broadcast, delivery: Deliver
     """Refuse what would wait in the queue for ever, or come after what replaced it."""
     if broadcast.state is not BroadcastState.RELEASED:
         raise NotAllowed("the broadcast was stopped; release a new one")
+    _demand_calm(session, broadcast)
     if broadcast.expires_at is not None and broadcast.expires_at <= now:
         raise NotAllowed("the broadcast is too old to be sent; release a new one")
     if replaced(session, broadcast) or session.scalar(
@@ -66,11 +67,25 @@ def _may_be_said_again(session: Session, broadcast: Broadcast, delivery: Deliver
         raise NotAllowed("what follows it has left already; release a correction instead")
 
 
+def _demand_calm(session: Session, broadcast: Broadcast) -> None:
+    """What was planned for a quiet day is not said again in the middle of an incident."""
+    if broadcast.purpose is not Purpose.PLANNED:
+        return
+    # The unit's row first, as opening an incident does: of the two one waits for the other.
+    session.execute(select(Unit.id).where(Unit.id == broadcast.unit_id).with_for_update(key_share=True))
+    going_on = select(Incident.id).where(
+        Incident.unit_id == broadcast.unit_id, Incident.mode == Mode.LIVE, Incident.closed_at.is_(None)
+    )
+    if session.scalar(going_on.limit(1)) is not None:
+        raise NotAllowed("a live incident is open; nothing planned leaves before it is closed")
+
+
 def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: Account) -> int:
     """Queue again what failed on one account, and only that. Returns how many."""
     actor.demand(Role.OFFICER, broadcast.unit_id)
     if broadcast.state not in (BroadcastState.RELEASED, BroadcastState.CLOSED):
         raise NotAllowed("the broadcast was stopped; release a new one")
+    _demand_calm(session, broadcast)
     now = utcnow()
     if broadcast.expires_at is not None and broadcast.expires_at <= now:
         raise NotAllowed("the broadcast is too old to be sent; release a new one")
