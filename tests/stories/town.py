@@ -106,7 +106,12 @@ class Town:
         for name in names:
             log = (self.folder / f"{name}.log").open("ab")
             self.processes[name] = subprocess.Popen(
-                [sys.executable, *commands[name]], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+                [sys.executable, *commands[name]],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a group of its own: the web server has a child that would outlive it
             )
         if "console" in names:
             eventually(lambda: _answers(self.runtime.settings.console.port), within=30)
@@ -122,7 +127,8 @@ class Town:
     def kill(self, name: str) -> None:
         """SIGKILL: no last words."""
         process = self.processes.pop(name)
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def stop(self, name: str) -> int:
