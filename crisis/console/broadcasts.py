@@ -106,14 +106,14 @@ def edit(broadcast_id: uuid.UUID) -> ResponseReturnValue:
     if channel not in FACTS or language not in LANGUAGES:
         abort(400)
     text = "" if "undo" in form else "\n".join(text.splitlines())[:20_000]
-    if text or "undo" in form:
-        with runtime().database.writing() as session:
-            this = found.broadcast(session, broadcast_id, lock=True)
-            if text.strip() != form.get("before", "").replace("\r\n", "\n").strip():
-                edits = {one: dict(texts) for one, texts in this.broadcast.edits.items()}
-                edits.setdefault(channel, {})[language] = text
-                who, book = actor(), _playbook(this)
-                draft.change(session, who, this.broadcast, this.incident, book, edits=edits, now=utcnow())
+    touched = text.strip() != form.get("before", "").replace("\r\n", "\n").strip()
+    with runtime().database.writing() as session:
+        this = found.broadcast(session, broadcast_id, lock=True)
+        if touched and (text or "undo" in form):
+            edits = {one: dict(texts) for one, texts in this.broadcast.edits.items()}
+            edits.setdefault(channel, {})[language] = text
+            who, book = actor(), _playbook(this)
+            draft.change(session, who, this.broadcast, this.incident, book, edits=edits, now=utcnow())
     return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id, _anchor="preview"))
 
 
