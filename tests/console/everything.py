@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.models import (
+    Absence,
     Account,
     Alert,
     Ask,
@@ -74,6 +75,8 @@ def fill(session: Session, unit: Unit, word: str) -> dict[str, uuid.UUID]:
     person.destinations = [Destination(medium="phone", address=f"+4799{unit.id.int % 1_000_000:06}")]
     person.groups = [group]
     person_id = add("person", person)
+    made["destination_id"] = person.destinations[0].id
+    add("absence", Absence(person_id=person_id, starts=now, ends=now + LATER, reason=f"{word} away"))
 
     incident_id = add(
         "incident", Incident(unit_id=unit.id, mode="live", title=f"{word} incident", playbook="mass-casualty")
