@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,7 +23,8 @@ from crisis.breakglass.request import Request
 from crisis.db import Database
 from crisis.models import AuditRow, Broadcast, Delivery, Grant, Incident, Unit, User
 from crisis.states import Mode, Role
-from tests.stories.town import ROOT, SLOTS, Town, town
+from tests import nursery
+from tests.stories.town import SLOTS, Town, town
 
 PASSWORD = "fire hester i regnet"
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # weak, so that tests are quick
@@ -64,7 +63,7 @@ class Vault:
 
     town: Town
     away: str = ""  # a DATABASE_URL that answers nobody
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    started: list[nursery.Process] = field(default_factory=list)
 
     @property
     def folder(self) -> Folder:
@@ -93,14 +92,11 @@ class Vault:
     def send(self, *extra: str, phrase: str = LIVE, password: str | None = PASSWORD, **kind: str) -> Said:
         return self.run(*self.words(*extra, "--yes-i-mean-it", phrase, **kind), password=password)
 
-    def start(self, *words: str, password: str | None = PASSWORD) -> subprocess.Popen[str]:
+    def start(self, *words: str, password: str | None = PASSWORD) -> nursery.Process:
         environment = self.town.environment | ({"CRISIS_PASSWORD": password} if password is not None else {})
         if self.away:
             environment["DATABASE_URL"] = self.away
-        process = subprocess.Popen(
-            [sys.executable, "-m", "crisis.cli", *words], cwd=ROOT, env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        process = nursery.Process(["-m", "crisis.cli", *words], environment, text=True)
         self.started.append(process)
         return process
 

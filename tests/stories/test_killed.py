@@ -6,8 +6,6 @@ import contextlib
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 import uuid
 from collections import Counter
@@ -17,8 +15,9 @@ import pytest
 
 from crisis.sending.lease import ACCOUNT_LEASE
 from crisis.states import Mode
+from tests import nursery
 from tests.stories.proof import outcomes, prove, with_lines
-from tests.stories.town import ROOT, Town, eventually, town
+from tests.stories.town import Town, eventually, town
 
 pytestmark = pytest.mark.slow
 SHORT = "connect_seconds = 1\nread_seconds = 3"
@@ -68,8 +67,7 @@ def test_killed_between_the_claim_and_the_call(tmp_path: Path, database_url: str
             "    assert len(claim(session, key, 500, utcnow())) == 4\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
-        died = subprocess.run([sys.executable, "-c", dies_after_claiming], cwd=ROOT, env=here.environment, check=False)
-        assert died.returncode == -signal.SIGKILL
+        assert nursery.Process(["-c", dies_after_claiming], here.environment).wait(60) == -signal.SIGKILL
         assert here.states(broadcast) == {"sending": 4}
         here.start("sender-live", "clock")
         here.lapse()

@@ -13,7 +13,7 @@ from tests.stories.town import eventually, town
 
 @pytest.mark.parametrize("mode", [Mode.DRILL, Mode.LIVE])
 def test_released_corrected_and_ended(tmp_path: Path, database_url: str, mode: Mode) -> None:
-    with town(tmp_path, database_url=database_url) as here:
+    with town(tmp_path, database_url=database_url, cold=True) as here:
         phones = here.populate(20, channels=("phone", "mailbox"))
         here.start("console", f"sender-{mode}", "clock")
         incident = here.open(mode)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +10,9 @@ from sqlalchemy import func, select
 
 from crisis.models import AuditRow, Broadcast, Delivery
 from crisis.states import Mode
+from tests import nursery
 from tests.stories.proof import prove
-from tests.stories.town import ROOT, town
+from tests.stories.town import town
 
 pytestmark = pytest.mark.slow
 
@@ -40,9 +39,8 @@ def test_killed_beside_the_commit(tmp_path: Path, database_url: str, moment: str
         phones = here.populate(5)
         here.start("sender-live", "clock")
         incident = here.open(Mode.LIVE)
-        command = [sys.executable, "-c", RELEASE, str(incident), moment]
-        died = subprocess.run(command, cwd=ROOT, env=here.environment, check=False)
-        assert died.returncode == -signal.SIGKILL
+        died = nursery.Process(["-c", RELEASE, str(incident), moment], here.environment)
+        assert died.wait(60) == -signal.SIGKILL
         with here.runtime.database.reading() as session:
             broadcasts = session.scalars(select(Broadcast.id)).all()
             acts = session.scalars(select(AuditRow.act).where(AuditRow.act == "broadcast.released")).all()

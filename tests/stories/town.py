@@ -51,6 +51,7 @@ from crisis.playbooks import signoff
 from crisis.runtime import Runtime
 from crisis.simulator.server import Simulator
 from crisis.states import DeliveryState, Mode, Role
+from tests import nursery
 from tests.tables import make_tables
 
 ROOT = Path(__file__).parent.parent.parent
@@ -85,8 +86,9 @@ class Town:
     runtime: Runtime
     environment: dict[str, str]
     redis_url: str
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes] | nursery.Process] = field(default_factory=dict)
     people: int = 0
+    cold: bool = False  # processes start from nothing, as they do on a real machine
 
     # -- processes ---------------------------------------------------------------------------------------------
 
@@ -104,15 +106,18 @@ class Town:
             ],
         }  # fmt: skip
         for name in names:
-            log = (self.folder / f"{name}.log").open("ab")
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, *commands[name]],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a group of its own: the web server has a child that would outlive it
-            )
+            with (self.folder / f"{name}.log").open("ab") as log:
+                if self.cold or name == "console":
+                    self.processes[name] = subprocess.Popen(
+                        [sys.executable, *commands[name]],
+                        cwd=ROOT,
+                        env=self.environment,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,  # a group of its own: the web server has a child that would outlive it
+                    )
+                else:
+                    self.processes[name] = nursery.Process(commands[name], self.environment, log=log)
         if "console" in names:
             eventually(lambda: _answers(self.runtime.settings.console.port), within=30)
         for name in names:
@@ -330,6 +335,7 @@ def town(
     redis: bool | str = True,
     countdown: int = 0,
     edit: Callable[[str], str] = str,
+    cold: bool = False,
 ) -> Iterator[Town]:
     """A town without processes yet: `start` those the story needs."""
     with contextlib.ExitStack() as stack:
@@ -370,7 +376,7 @@ def town(
         built.close()
         runtime = wiring.start(settings)
         stack.callback(runtime.close)
-        here = Town(folder, simulator, runtime, environment, redis_url)
+        here = Town(folder, simulator, runtime, environment, redis_url, cold=cold)
         _found(here)
         try:
             yield here
