@@ -88,6 +88,7 @@ class TriageSettings(Frozen):
     targets: dict[LaneName, Annotated[int, Field(ge=1, le=10_080)]] = {}
     rules_dir: Path | None = None
     rumour_playbook: str = "false-information"
+    free_text_second_person: bool = True
 
     def target(self, lane: str) -> int | None:
         """Minutes within which one of this lane is to be settled; None when nobody waits."""

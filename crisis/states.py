@@ -232,7 +232,10 @@ INBOUND_MOVES: Mapping[InboundState, frozenset[InboundState]] = {
             InboundState.CLOSED,
         }
     ),
-    InboundState.SNOOZED: frozenset({InboundState.WAITING, InboundState.CLAIMED, InboundState.CLOSED}),
+    InboundState.SNOOZED: frozenset(
+        # answered by the second person's yes to what was waiting for it
+        {InboundState.WAITING, InboundState.CLAIMED, InboundState.ANSWERED, InboundState.CLOSED}
+    ),
     # What was settled opens again by a person, or when its author writes on.
     InboundState.ANSWERED: frozenset({InboundState.WAITING}),
     InboundState.HANDED_OVER: frozenset({InboundState.WAITING}),

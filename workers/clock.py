@@ -21,7 +21,7 @@ from crisis.oncall import approving, escalation, filling, rota_watch, wordings
 from crisis.runtime import Runtime
 from crisis.sending import fallback, pulse, removals, sweep
 from crisis.states import Mode, Role
-from crisis.triage import privacy
+from crisis.triage import arrivals, privacy
 from workers import last_resort
 from workers.process import Flag, configured
 
@@ -37,7 +37,15 @@ def tick(runtime: Runtime, process: str) -> None:
     """One round. Each step commits by itself, and trouble in one neither undoes nor holds up another."""
     with _noted("beat"), runtime.database.writing() as session:
         pulse.beat(session, process, "clock", utcnow())
-    for sweeping in (sweep.lost_claims, sweep.too_old, sweep.left_behind, removals.pointless, sweep.finished):
+    sweeps = (
+        sweep.lost_claims,
+        sweep.too_old,
+        sweep.left_behind,
+        removals.pointless,
+        sweep.finished,
+        arrivals.come_back,
+    )
+    for sweeping in sweeps:
         with _noted(sweeping.__name__), runtime.database.writing() as session:
             if count := sweeping(session, utcnow()):
                 log.info("swept", what=sweeping.__name__, count=count)

@@ -175,6 +175,8 @@ def digest_of(
         content["rumour"] = str(broadcast.rumour_id)
     if carried := sorted(list(one) for one in media):
         content["media"] = carried
+    if broadcast.purpose is Purpose.ANSWER:
+        content["answers"] = broadcast.slots.get("inbound", "")
     if broadcast.purpose is Purpose.PLANNED:
         content["post"], content["tags"] = str(broadcast.planned_post_id), broadcast.slots.get("tags", [])
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

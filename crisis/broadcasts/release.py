@@ -53,6 +53,8 @@ def release(
     is frozen can be released when the file is gone. Returns how many deliveries were queued. Raises `NotReady`,
     `Changed`, `SecondPerson` or `NotAllowed`.
     """
+    if broadcast.purpose is Purpose.ANSWER:
+        raise NotAllowed("an answer is given from the page of what it answers")
     if broadcast.purpose is Purpose.CALL_OUT:
         raise NotAllowed("a call-out is started from its own page, which says who is asked")
     reason = cleared(session, actor, broadcast, settings, playbook, now, break_glass=break_glass, read=read)

@@ -13,7 +13,7 @@ from crisis.broadcasts.freeze import Read, freeze, thaw
 from crisis.models import Approval, Broadcast
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import Settings
-from crisis.states import BROADCAST_MOVES, BroadcastState, NotAllowed, Role, check_move
+from crisis.states import BROADCAST_MOVES, BroadcastState, NotAllowed, Purpose, Role, check_move
 
 
 def submit(
@@ -28,6 +28,8 @@ def submit(
 ) -> None:
     """Freeze it and ask for a second person, who is told at once. Raises `NotReady`, `Changed` or `NotAllowed`."""
     actor.demand(Role.OFFICER, broadcast.unit_id)
+    if broadcast.purpose is Purpose.ANSWER:
+        raise NotAllowed("an answer is given from the page of what it answers")
     check_move(BROADCAST_MOVES, broadcast.state, BroadcastState.SUBMITTED)
     if broadcast.incident is not None and broadcast.incident.closed_at is not None:
         raise NotAllowed("the incident is closed; open a new one")
@@ -67,6 +69,8 @@ def reject(session: Session, actor: Actor, broadcast: Broadcast, reason: str, di
 def withdraw(session: Session, actor: Actor, broadcast: Broadcast) -> None:
     """The officers' own change of mind before release: a draft again."""
     actor.demand(Role.OFFICER, broadcast.unit_id)
+    if broadcast.purpose is Purpose.ANSWER:
+        raise NotAllowed("an answer is given from the page of what it answers")
     check_move(BROADCAST_MOVES, broadcast.state, BroadcastState.DRAFT)
     thaw(broadcast)
     audit.record(session, actor, "broadcast.withdrawn", f"broadcast:{broadcast.id}", unit_id=broadcast.unit_id)

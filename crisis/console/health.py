@@ -318,7 +318,7 @@ def _of_playbooks(session: Session, units: Sequence[UnitHere], shelf: Shelf, now
                     N_("After that day every message in it needs a second person. Review it and move the date."),
                     values | {"day": playbook.valid_until},
                 )
-            unsigned = sum(not one.standing.ok for one in messages if one.message.authority == "single")
+            unsigned = sum(not one.standing.ok for one in messages if one.message and one.message.authority == "single")
             if unsigned and playbook.valid_until >= here.date():
                 yield Concern(
                     "warn",

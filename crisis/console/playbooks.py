@@ -15,10 +15,11 @@ from crisis.console import language, signing, standings
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.standings import MessageStanding
+from crisis.console.triage_words import answer_lanes
 from crisis.console.wording import refusal
 from crisis.models import utcnow
 from crisis.playbooks import paper as paper_edition
-from crisis.playbooks.digest import changes, content
+from crisis.playbooks.digest import ANSWERS, changes, content
 from crisis.playbooks.fit import measured
 from crisis.settings import Language
 from crisis.states import NotAllowed, Role
@@ -59,7 +60,12 @@ def show(playbook_id: str) -> ResponseReturnValue:
         for one in measured(playbook, FACTS):
             sizes.setdefault((one.message, one.language), []).append(one)
         return render_template(
-            "console/playbooks/playbook.html", playbook=playbook, messages=messages, found=found, sizes=sizes
+            "console/playbooks/playbook.html",
+            playbook=playbook,
+            messages=messages,
+            found=found,
+            sizes=sizes,
+            answer_lanes=answer_lanes(),
         )
 
 
@@ -83,7 +89,10 @@ def sign(playbook_id: str, message: str) -> ResponseReturnValue:
             )  # fmt: skip
     except NotAllowed as error:
         return _sign_page(playbook_id, message, refusal(error)), 422
-    flash(gettext("Signed. One duty officer may now release this message with only its slots filled in."), "good")
+    if message == ANSWERS:
+        flash(gettext("Signed. One person in triage may now give these answers."), "good")
+    else:
+        flash(gettext("Signed. One duty officer may now release this message with only its slots filled in."), "good")
     return redirect(url_for("playbooks.show", playbook_id=playbook_id))
 
 
@@ -125,6 +134,7 @@ def _sign_page(playbook_id: str, message: str, error: str = "") -> str:
         return render_template(
             "console/playbooks/sign_off.html",
             one=one,
+            answer_lanes=answer_lanes(),
             error=error,
             content=now_content,
             changed=changes(one.sign_off.content, now_content) if one.sign_off else [],

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from crisis.models import SignOff
-from crisis.playbooks.digest import digest
+from crisis.playbooks.digest import ANSWERS, digest
 from crisis.playbooks.playbook import Message, Playbook
 from crisis.playbooks.read import Shelf
 from crisis.playbooks.signoff import Standing, standing
@@ -34,8 +34,9 @@ class MessageStanding:
     ends_soon: bool
 
     @property
-    def message(self) -> Message:
-        return self.playbook.messages[self.key]
+    def message(self) -> Message | None:
+        """None: these are the playbook's ready answers, which are signed together."""
+        return self.playbook.messages.get(self.key)
 
 
 def of_unit(
@@ -61,7 +62,7 @@ def of_unit(
 def _messages(
     playbook: Playbook, newest: Mapping[tuple[str, str], SignOff], now: datetime
 ) -> Iterator[MessageStanding]:
-    for key in playbook.messages:
+    for key in (*playbook.messages, *((ANSWERS,) if playbook.answers else ())):
         row, fingerprint = newest.get((playbook.id, key)), digest(playbook, key)
         stands = standing(fingerprint, row, now, playbook.valid_until)
         soon = stands.ok and row is not None and row.expires_at - now < SOON

@@ -20,11 +20,12 @@ from crisis.console.here import actor, fragment, runtime, unit
 from crisis.console.triage_words import lane_words
 from crisis.console.wording import refusal, said
 from crisis.models import InboundRow, utcnow
-from crisis.states import Mode, NotAllowed, Role
+from crisis.states import InboundState, Mode, NotAllowed, Role
 from crisis.triage import queue, spikes, views
 from crisis.triage.views import Filters
 
 pages = Blueprint("triage", __name__)
+UNDONE_BY_REOPENING = frozenset({"close", "snooze"})
 
 
 @pages.get("/triage")
@@ -39,6 +40,7 @@ def index() -> ResponseReturnValue:
             "saved": views.saved(session, actor(), unit().id),
             "idle": views.idle_count(session, *where),
             "older": views.OLDER,
+            "done": _done(session),
         }
         return render_template("console/triage.html", **seen, **more)
 
@@ -88,7 +90,9 @@ def act() -> ResponseReturnValue:
     except NotAllowed as refused:
         flash(refusal(refused), "warn")
         return redirect(_back())
-    return redirect(_to(inbound_id) if what == "claim" else _back())
+    if what == "claim":
+        return redirect(_to(inbound_id))
+    return redirect(_back(done=inbound_id if what in UNDONE_BY_REOPENING else None))
 
 
 @pages.post("/triage/idle")
@@ -140,6 +144,16 @@ def _move(session: Session, what: str, inbound_id: uuid.UUID, more: str, now: da
             queue.snooze(session, who, inbound_id, now + timedelta(minutes=int(more)), now)
         case _:
             abort(400)
+
+
+def _done(session: Session) -> InboundRow | None:
+    """What this person has just put away; one key brings it back."""
+    try:
+        row = session.get(InboundRow, uuid.UUID(request.args.get("done", "")))
+    except ValueError:
+        return None
+    put_away = row is not None and row.state in (InboundState.CLOSED, InboundState.SNOOZED)
+    return row if row is not None and put_away and row.unit_id == unit().id else None
 
 
 def _mode() -> Mode:

@@ -20,3 +20,8 @@ def lane_words() -> dict[str, str]:
         Lane.THANKS: gettext("Thanks"),
         Lane.NOISE: gettext("Noise"),
     }
+
+
+def answer_lanes() -> dict[str, str]:
+    """What ready answers are for, in the words of playbooks."""
+    return {"danger_to_life" if lane == Lane.DANGER else str(lane): words for lane, words in lane_words().items()}

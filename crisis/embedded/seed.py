@@ -22,6 +22,7 @@ from crisis.embedded.ports import endpoint
 from crisis.hosts import own_machine
 from crisis.models import Destination, Grant, Group, Person, Unit, User
 from crisis.playbooks import signoff
+from crisis.playbooks.digest import ANSWERS
 from crisis.playbooks.read import Shelf
 from crisis.seal import Seal
 from crisis.settings import Settings, SettingsError, UnitSettings
@@ -197,8 +198,9 @@ def _sign(session: Session, unit: Unit, told: UnitSettings, shelf: Shelf, now: d
     for playbook in shelf.playbooks.values():
         if playbook.kind != told.kind or playbook.id == LEFT_UNSIGNED[told.kind]:
             continue
-        for key, message in playbook.messages.items():
-            if message.authority == "single" and signoff.latest(session, unit.id, playbook.id, key) is None:
+        alone = [key for key, message in playbook.messages.items() if message.authority == "single"]
+        for key in (*alone, *((ANSWERS,) if playbook.answers else ())):
+            if signoff.latest(session, unit.id, playbook.id, key) is None:
                 row = signoff.sign(session, unit.id, playbook, key, signer.id, now + SIGNED_FOR, now)
                 details = {"digest": row.digest, "until": row.expires_at.isoformat()}
                 subject = f"playbook:{playbook.id}/{key}"

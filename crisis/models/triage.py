@@ -18,6 +18,8 @@ _KEPT = text("erased_at IS NULL")
 _RAW = text("understood_at IS NULL")
 _CLAIMED = text("state = 'claimed'")
 _SNOOZED = text("state = 'snoozed'")
+_NOT_ENDED = text("ended_at IS NULL")
+_HEARD_UNDER = text("in_reply_to IS NOT NULL")
 _LEADS = text("folded_into_id IS NULL AND fold IS NOT NULL")
 _OF_RUMOUR = text("rumour_id IS NOT NULL")
 _UNLINKED = text("delivery_id IS NULL AND in_reply_to IS NOT NULL")
@@ -58,6 +60,13 @@ class InboundRow(Base):
         Index("ix_inbound_unlinked", "received_at", sqlite_where=_UNLINKED, postgresql_where=_UNLINKED),
         Index("ix_inbound_fold", "unit_id", "mode", "fold", sqlite_where=_LEADS, postgresql_where=_LEADS),
         Index("ix_inbound_author", "account_id", "author"),
+        Index(
+            "ix_inbound_thread",
+            "account_id",
+            "in_reply_to",
+            sqlite_where=_HEARD_UNDER,
+            postgresql_where=_HEARD_UNDER,
+        ),
         Index("ix_inbound_incident", "incident_id", "at"),
         Index("ix_inbound_folded_into", "folded_into_id"),
         Index("ix_inbound_kept", "unit_id", "lane", "at", sqlite_where=_KEPT, postgresql_where=_KEPT),  # for erasing
@@ -132,11 +141,17 @@ class InboundBand(Base):
 
 
 class Answer(Base):
-    """A delivery that goes back to one inbound."""
+    """A broadcast that goes back to one inbound, from when it is written. `ended_at`: nothing more will become of it."""
 
-    __tablename__ = "answer"
-    delivery_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delivery.id"), primary_key=True)
+    __tablename__ = "inbound_answer"
+    __table_args__ = (
+        Index("ix_inbound_answer_open", "broadcast_id", sqlite_where=_NOT_ENDED, postgresql_where=_NOT_ENDED),
+    )
+    broadcast_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("broadcast.id"), primary_key=True)
     inbound_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inbound.id"), index=True)
+    key: Mapped[str] = mapped_column(String(60), default="")  # of the ready answer; "" when it was written by hand
+    ended_at: Mapped[datetime | None]
+    came_back: Mapped[bool] = mapped_column(default=False)  # it never arrived, and its inbound waits again
 
 
 class HandOver(Base):

@@ -1,7 +1,7 @@
 """What exactly a sign-off signs: one message's content in a fixed shape, and its fingerprint.
 
-Pure. Everything that decides what the public reads, who gets it and who may release it is inside; examples, ready
-answers, dates and the names of owners are not.
+Pure. Everything that decides what the public reads, who gets it and who may release it is inside; examples, dates and
+the names of owners are not. The ready answers of a playbook are signed together, under a key no message can have.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crisis.playbooks.playbook import Playbook, Slot, Texts
+from crisis.playbooks.playbook import Playbook, Slot, Texts, placeholders
+
+ANSWERS = "-answers"  # what is signed under this name are the ready answers, all at once
 
 
 def content(playbook: Playbook, message_key: str) -> dict[str, Any]:
-    """One message as it is signed, in plain JSON values. The order of channels and audiences means nothing."""
+    """One message, or the answers, as signed, in plain JSON values. The order of channels and audiences means nothing."""
+    if message_key == ANSWERS:
+        return _answers(playbook)
     message = playbook.messages[message_key]
     # Without pictures there is no such line, so that what was signed before there were any still counts.
     media = {"media": list(message.media)} if message.media else {}
@@ -35,6 +39,19 @@ def content(playbook: Playbook, message_key: str) -> dict[str, Any]:
         "audiences": sorted(message.audiences),
         "texts": {".".join(where): _languages(texts) for where, texts in message.texts()},
         "slots": {name: _slot(slot) for name, slot in playbook.slots_of(message_key).items()},
+    }
+
+
+def _answers(playbook: Playbook) -> dict[str, Any]:
+    texts = [text for one in playbook.answers.values() for text in (one.nb, one.nn, one.en)]
+    used = {name for text in texts for name in placeholders(text)}
+    return {
+        "playbook": playbook.id,
+        "for": playbook.kind,
+        "message": ANSWERS,
+        "lanes": {key: one.lane for key, one in playbook.answers.items()},
+        "texts": {key: _languages(one) for key, one in playbook.answers.items()},
+        "slots": {name: _slot(slot) for name, slot in playbook.slots.items() if name in used},
     }
 
 

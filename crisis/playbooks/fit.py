@@ -13,8 +13,9 @@ from typing import Literal
 from crisis.channels.base import Facts, Form, Size
 from crisis.channels.text import counting
 from crisis.playbooks import slots
+from crisis.playbooks.digest import ANSWERS
 from crisis.playbooks.fill import Unwritten, drill_marked, drill_titled, fill, words
-from crisis.playbooks.playbook import BUILT_IN, PHASES, Message, Playbook, Texts
+from crisis.playbooks.playbook import BUILT_IN, PHASES, Message, Playbook, Texts, placeholders
 from crisis.playbooks.readability import LIX_MOST, lix
 from crisis.sentence import Sentence
 from crisis.settings import LANGUAGES, Language
@@ -116,6 +117,12 @@ def _dates(playbook: Playbook, today: date) -> Iterator[_Note]:
 
 def _unused(playbook: Playbook) -> Iterator[_Note]:
     used = {name for message in playbook.messages.values() for name in message.names()}
+    for key, answer in playbook.answers.items():
+        for language in LANGUAGES:
+            for name in placeholders(answer.in_(language)):
+                if name not in used | BUILT_IN.keys():  # an answer is filled from what a broadcast has said
+                    say = Sentence("no message fills {%(name)s}; take it out or use it in a message", name=name)
+                    yield _Note("error", ("answers", key, language), say, ANSWERS, language)
     for name in playbook.slots:
         if name not in used:
             yield _Note("warning", ("slots", name), Sentence("no message uses it; remove it or use it in a text"))
@@ -232,7 +239,7 @@ def _answers(playbook: Playbook, channels: Mapping[str, Facts]) -> Iterator[_Not
 
 
 def _room(playbook: Playbook, where: Where, texts: Texts, facts: Facts) -> Iterator[_Note]:
-    key = str(where[1])
+    key = ANSWERS if where[0] == "answers" else str(where[1])
     for language in LANGUAGES:
         text = texts.in_(language)
         widest = _filled(playbook, text, language, facts)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from crisis.channels.base import Outgoing
 from crisis.media.leaving import Carried
-from crisis.models import Broadcast, BroadcastText, CallOut, Delivery, Incident, Removal, Unit
+from crisis.models import Answer, Broadcast, BroadcastText, CallOut, Delivery, InboundRow, Incident, Removal, Unit
 from crisis.sending.personal import MARKS, Personal, bare
 from crisis.states import STANDS, Manner, Purpose, RemovalState
 
@@ -61,6 +61,7 @@ class Known:
 
     texts: dict[str, BroadcastText] = field(default_factory=dict)
     broadcasts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answered: dict[str, str] = field(default_factory=dict)  # by broadcast: the provider id of what it answers
     ids: dict[str, uuid.UUID] = field(default_factory=dict)
 
     def id(self, told: str) -> uuid.UUID:
@@ -86,6 +87,8 @@ class Known:
                 .where(Broadcast.id.in_([uuid.UUID(one) for one in broadcasts]))
             )
             for broadcast, incident, organisation, needs_pin in found:
+                if broadcast.purpose is Purpose.ANSWER:
+                    self.answered[broadcast.id.hex] = _answered(session, broadcast.id)
                 self.broadcasts[broadcast.id.hex] = {
                     "mode": broadcast.mode.value,
                     "phase": broadcast.phase,
@@ -123,6 +126,7 @@ def outgoing(
     claimed = []
     for row in rows:
         delivery_id, text, thread = uuid.UUID(row.id), known.texts[row.text_id], threads.get(row.id, ())
+        answered = known.answered.get(row.broadcast_id)
         out = Outgoing(
             reference=f"{row.id}.{row.attempts}",
             delivery_id=row.id,
@@ -130,10 +134,11 @@ def outgoing(
             language=row.language,
             text=_personal(text.text, row, personal),
             title=text.title,
-            reply_to=thread[-1] if thread and row.manner != Manner.APART else None,
+            reply_to=answered or (thread[-1] if thread and row.manner != Manner.APART else None),
             thread=thread if row.manner != Manner.APART else (),
             first_attempt_at=row.first_attempt_at,
-            unsubscribe_url=unsubscribe_url(delivery_id) if unsubscribe_url else None,
+            # An answer to one person is no bulk mail.
+            unsubscribe_url=unsubscribe_url(delivery_id) if unsubscribe_url and not answered else None,
             media=carried.attachments.get(known.id(row.text_id), ()),
             **known.broadcasts[row.broadcast_id],
         )
@@ -151,6 +156,12 @@ def outgoing(
             )
         )
     return claimed
+
+
+def _answered(session: Session, broadcast_id: uuid.UUID) -> str:
+    """What the inbound that an answer goes to is called by its provider, on whose thread it leaves."""
+    asked = select(InboundRow.provider_id).join(Answer, Answer.inbound_id == InboundRow.id)
+    return session.scalars(asked.where(Answer.broadcast_id == broadcast_id)).one()
 
 
 def _changed(session: Session, rows: Sequence[Row]) -> dict[str, str]:

@@ -24,7 +24,7 @@ def to_emergency(
     session: Session, actor: Actor, inbound: InboundRow, number: str, taken_by: str, note: str, now: datetime
 ) -> HandOver:
     """Write down that 110, 112 or 113 has taken it. Raises `NotAllowed` when nobody is named or it is not ours."""
-    _demand(actor, inbound, now)
+    _demand(actor, inbound)
     if number not in EMERGENCY:
         raise NotAllowed("choose 110, 112 or 113")
     if not taken_by.strip():
@@ -40,7 +40,7 @@ def to_unit(session: Session, actor: Actor, inbound: InboundRow, unit_key: str, 
 
     What it answered stays with us; the other unit sees who handed it over and why.
     """
-    _demand(actor, inbound, now)
+    _demand(actor, inbound)
     unit = session.scalar(select(Unit).where(Unit.key == unit_key))
     if unit is None or unit.id == inbound.unit_id:
         raise NotAllowed("choose another unit")
@@ -56,10 +56,10 @@ def history(session: Session, inbound_id: uuid.UUID) -> list[HandOver]:
     return list(session.scalars(select(HandOver).where(HandOver.inbound_id == inbound_id).order_by(HandOver.at)))
 
 
-def _demand(actor: Actor, inbound: InboundRow, now: datetime) -> None:
+def _demand(actor: Actor, inbound: InboundRow) -> None:
     actor.demand(Role.TRIAGER, inbound.unit_id)
-    mine = inbound.claimed_by == actor.user_id and inbound.claimed_until is not None and inbound.claimed_until > now
-    if inbound.state is not InboundState.CLAIMED or not mine:
+    # A call to 113 may outlast the claim; while nobody else has taken it, it is still theirs.
+    if inbound.state is not InboundState.CLAIMED or inbound.claimed_by != actor.user_id:
         raise NotAllowed("take it first, so that two people do not act on the same")
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from crisis import audit
 from crisis.actor import Actor
 from crisis.db import rows_changed
-from crisis.models import InboundRow, User
+from crisis.models import InboundRow, Incident, User
 from crisis.sentence import Sentence
 from crisis.states import INBOUND_MOVES, InboundState, Lane, Mode, NotAllowed, Role, check_move
 
@@ -133,6 +133,34 @@ def reopen(session: Session, actor: Actor, inbound_id: uuid.UUID) -> None:
         session, actor, "inbound.reopened", f"inbound:{row.id}", unit_id=row.unit_id,
         details={"lane": str(row.lane), "mode": str(row.mode)},
     )  # fmt: skip
+
+
+def put_in_lane(session: Session, actor: Actor, inbound_id: uuid.UUID, lane: Lane, now: datetime) -> None:
+    """A person knows better than the machine what this is. Raises `NotAllowed` when somebody else is on it."""
+    row = _open(session, actor, inbound_id, now)
+    if row.lane is lane:
+        return
+    was, row.lane = row.lane, lane
+    session.flush()
+    audit.record(
+        session, actor, "inbound.lane_changed", f"inbound:{row.id}", unit_id=row.unit_id,
+        details={"before": str(was), "after": str(lane)},
+    )  # fmt: skip
+
+
+def put_under(session: Session, actor: Actor, inbound_id: uuid.UUID, incident_id: uuid.UUID, now: datetime) -> None:
+    """A person says which incident of the unit it is about. Raises `NotAllowed`."""
+    row = _open(session, actor, inbound_id, now)
+    incident = session.get(Incident, incident_id)
+    if incident is None or (incident.unit_id, incident.mode) != (row.unit_id, row.mode):
+        raise NotAllowed("Choose an incident of this unit.")
+    row.incident_id = incident.id
+    session.flush()
+
+
+def put_back(row: InboundRow) -> None:
+    """It waits for anybody again; the caller has the row locked and records why."""
+    _move(row, InboundState.WAITING)
 
 
 def held(session: Session, actor: Actor, inbound_id: uuid.UUID) -> InboundRow:

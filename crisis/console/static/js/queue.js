@@ -12,7 +12,7 @@ addEventListener("keydown", (event) => {
     return;
   }
   if (event.key.length !== 1) return;
-  const key = `[data-key="${CSS.escape(event.key)}"]`;
+  const key = `[data-key~="${CSS.escape(event.key)}"]`;
   const pressed = (items[at] || items[0])?.querySelector(key) || document.querySelector(`main ${key}`);
   if (pressed) { event.preventDefault(); pressed.click(); if (pressed.matches("summary")) pressed.parentElement.querySelector("button, li")?.focus(); }
 });
