@@ -11,6 +11,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from crisis.broadcasts import planned_calendar, submit
 from crisis.console import found
@@ -19,7 +20,7 @@ from crisis.console.guard import may
 from crisis.console.here import actor, runtime
 from crisis.console.incidents import headline
 from crisis.console.wording import refusal
-from crisis.models import Broadcast, PlannedPost, User, utcnow
+from crisis.models import Answer, Broadcast, InboundRow, PlannedPost, User, utcnow
 from crisis.states import BroadcastState, NotAllowed, Purpose, Role
 
 pages = Blueprint("approvals", __name__)
@@ -40,7 +41,9 @@ def index() -> ResponseReturnValue:
         waiting = [(row, who or "", headline(row, {}), _may_judge(row)) for row, who in rows]
         posts = planned_calendar.waiting(session, actor().units(Role.APPROVER, Role.OFFICER))
         planned = [(post, _may_say_yes(post)) for post in posts]
-        return render_template("console/approvals.html", section="approvals", waiting=waiting, planned=planned)
+        answers = [(*one, _may_judge(one[0])) for one in _answers(session)]
+        lists = {"waiting": waiting, "planned": planned, "answers": answers}
+        return render_template("console/approvals.html", section="approvals", **lists)
 
 
 @pages.get("/approvals/<uuid:broadcast_id>")
@@ -77,6 +80,21 @@ def judge(broadcast_id: uuid.UUID) -> ResponseReturnValue:
         flash(refusal(refused), "bad")
         return redirect(url_for("approvals.show", broadcast_id=broadcast_id))
     return redirect(url_for("broadcasts.show", broadcast_id=broadcast_id))
+
+
+def _answers(session: Session) -> list[tuple[Broadcast, InboundRow, str]]:
+    """Answers to people that wait for a yes, the longest waiting first: each is judged on the page of what it answers."""
+    rows = session.execute(
+        select(Broadcast, InboundRow, User.name)
+        .join(Answer, Answer.broadcast_id == Broadcast.id)
+        .join(InboundRow, InboundRow.id == Answer.inbound_id)
+        .outerjoin(User, User.id == Broadcast.created_by)
+        .where(Broadcast.unit_id.in_(actor().units(Role.APPROVER, Role.OFFICER)))
+        .where(Broadcast.state == BroadcastState.SUBMITTED)
+        .order_by(Broadcast.mode.desc(), Broadcast.submitted_at)
+        .limit(100)
+    )
+    return [(row, about, who or "") for row, about, who in rows]
 
 
 def _may_judge(row: Broadcast) -> bool:

@@ -49,9 +49,9 @@ def incident(session: Session, incident_id: uuid.UUID, *, lock: bool = False) ->
 
 
 def broadcast(session: Session, broadcast_id: uuid.UUID, *, lock: bool = False) -> Found:
-    """A statement or a test of one. What the system tells its own users is nobody's page."""
+    """A statement or a test of one. What the system tells its own users is nobody's page; an answer's is its inbound's."""
     row = session.get(Broadcast, broadcast_id, with_for_update=lock or None)
-    if row is None or row.purpose is Purpose.NOTICE or row.incident_id is None:
+    if row is None or row.purpose in (Purpose.NOTICE, Purpose.ANSWER) or row.incident_id is None:
         abort(404)
     enter(row.unit_id)
     of = session.get_one(Incident, row.incident_id)

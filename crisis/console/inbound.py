@@ -12,13 +12,15 @@ from datetime import datetime
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.console import inbound_seen as seen
 from crisis.console.guard import may
 from crisis.console.here import actor, fragment, runtime, unit
 from crisis.console.wording import refusal
-from crisis.models import Answer, Broadcast, InboundRow, utcnow
+from crisis.models import Answer, Broadcast, Delivery, InboundRow, utcnow
+from crisis.sending import resolve
 from crisis.states import InboundState, Lane, NotAllowed, Role
 from crisis.triage import answering, handover, queue
 
@@ -126,6 +128,21 @@ def judge(inbound_id: uuid.UUID) -> ResponseReturnValue:
                 flash(gettext("Not sent. Whoever wrote it sees your reason."), "good")
     except NotAllowed as refused:
         flash(refusal(refused), "bad")
+    return redirect(_to(inbound_id))
+
+
+@pages.post("/triage/<uuid:inbound_id>/found-out")
+@may(Role.OFFICER)
+def found_out(inbound_id: uuid.UUID) -> ResponseReturnValue:
+    """Somebody has looked whether an uncertain answer is there: it is, or it is sent again."""
+    try:
+        with runtime().database.writing() as session:
+            row = _given(session, inbound_id)
+            delivery = session.scalars(select(Delivery).where(Delivery.broadcast_id == row.id)).one()
+            decide = resolve.it_is_there if request.form.get("there") == "yes" else resolve.send_again
+            decide(session, actor(), delivery)
+    except NotAllowed as refused:
+        flash(refusal(refused), "warn")
     return redirect(_to(inbound_id))
 
 

@@ -83,6 +83,7 @@ def facts(session: Session, inbound_id: uuid.UUID) -> dict[str, Any]:
         "settled_by": settler.name if settler else "",
         "open_": row.state in queue.STANDING,
         "can": Role.TRIAGER in unit().roles,
+        "officer": Role.OFFICER in unit().roles,
         "judges": Role.APPROVER in unit().roles and waits is not None and waits.broadcast.created_by != me.user_id,
         "waits": waits,
         "given": given,

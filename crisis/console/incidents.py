@@ -231,7 +231,10 @@ class Said:
 def _said_so_far(session: Session, incident: Incident, known: dict[str, str]) -> Sequence[Said]:
     rows = session.scalars(
         select(Broadcast)
-        .where(Broadcast.incident_id == incident.id, Broadcast.purpose.not_in([Purpose.NOTICE, Purpose.CALL_OUT, Purpose.ANSWER]))
+        .where(
+            Broadcast.incident_id == incident.id,
+            Broadcast.purpose.not_in([Purpose.NOTICE, Purpose.CALL_OUT, Purpose.ANSWER]),
+        )
         .order_by(func.coalesce(Broadcast.released_at, Broadcast.created_at).desc())
     ).all()
     through = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED)

@@ -21,7 +21,7 @@ from crisis.console.triage_words import lane_words
 from crisis.console.wording import refusal, said
 from crisis.models import InboundRow, utcnow
 from crisis.states import InboundState, Mode, NotAllowed, Role
-from crisis.triage import queue, spikes, views
+from crisis.triage import arrivals, queue, spikes, views
 from crisis.triage.views import Filters
 
 pages = Blueprint("triage", __name__)
@@ -176,13 +176,15 @@ def _seen(session: Session, now: datetime) -> dict[str, Any]:
     filters, number = Filters.read(request.args), max(1, min(request.args.get("page", 1, int), 200))
     here, mode = unit(), _mode()
     targets = {lane: here.settings.triage.target(lane) for lane in lane_words()}
+    page = views.page(session, actor(), here.id, mode, filters, now, number)
     return {
         "section": "triage",
         "mode": mode,
         "now": now,
         "filters": filters,
         "number": number,
-        "page": views.page(session, actor(), here.id, mode, filters, now, number),
+        "page": page,
+        "lost": arrivals.lost(session, [item.row.id for item in page.items]),
         "lanes": views.lanes(session, here.id, mode),
         "lane_words": lane_words(),
         "targets": targets,

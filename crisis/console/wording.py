@@ -78,6 +78,9 @@ KEPT: tuple[str, ...] = (
     N_("spam or abuse"),
     N_("the word was obeyed"),
     N_("answered in public"),
+    N_("taken back before it left"),
+    N_("written by hand"),
+    N_("written by hand, by somebody with the right"),
     N_("taken away before it was read"),
     # posts taken down
     N_("the network takes down only so many in a while; the rest follows"),

@@ -45,7 +45,7 @@ class Desk:
 
     def hear(self, text: str, lane: Lane = Lane.NEXT_OF_KIN, channel: str = "x", **more: Any) -> uuid.UUID:
         self.said += 1
-        author = more.pop("author", "pappa" if channel in ("x",) else "+4791234567")
+        author = more.pop("author", "pappa" if channel == "x" else "+4791234567")
         told = Inbound(f"said-{self.said}", author, text, self.now(), **more)
         with self.scene.runtime.database.writing() as session:
             account = session.scalars(select(Account).where(Account.key == f"{channel}-{self.mode}")).one()
@@ -182,7 +182,9 @@ def test_unsigned_answers_need_a_second_person(desk: Desk) -> None:
     with desk.scene.runtime.database.writing() as session:
         broadcast = session.get_one(Broadcast, given)
         with pytest.raises(NotAllowed, match="role"):
-            answering.approve(session, desk.actor("trond"), broadcast, desk.scene.settings, row.digest or "", desk.now())
+            answering.approve(
+                session, desk.actor("trond"), broadcast, desk.scene.settings, row.digest or "", desk.now()
+            )
         with pytest.raises(NotAllowed, match="while you were reading"):
             answering.approve(session, desk.actor("anne"), broadcast, desk.scene.settings, "else", desk.now())
         answering.approve(session, desk.actor("anne"), broadcast, desk.scene.settings, row.digest or "", desk.now())
@@ -216,7 +218,9 @@ def test_own_words_need_the_right_and_a_second_person(desk: Desk) -> None:
     assert desk.scene.deliveries(written) == []
     with desk.scene.runtime.database.writing() as session:
         broadcast = session.get_one(Broadcast, written)
-        answering.refuse(session, desk.actor("anne"), broadcast, "Be om unnskyldning først", broadcast.digest or "", desk.now())
+        answering.refuse(
+            session, desk.actor("anne"), broadcast, "Be om unnskyldning først", broadcast.digest or "", desk.now()
+        )
     assert desk.row(asked).state is InboundState.WAITING
     assert desk.leaves("x") == []
 

@@ -14,5 +14,10 @@ addEventListener("keydown", (event) => {
   if (event.key.length !== 1) return;
   const key = `[data-key~="${CSS.escape(event.key)}"]`;
   const pressed = (items[at] || items[0])?.querySelector(key) || document.querySelector(`main ${key}`);
-  if (pressed) { event.preventDefault(); pressed.click(); if (pressed.matches("summary")) pressed.parentElement.querySelector("button, li")?.focus(); }
+  if (!pressed) return;
+  event.preventDefault();
+  // What people will read is never sent by one slip: its key only leads to it, and Enter sends.
+  if ("focus" in pressed.dataset) { pressed.focus(); pressed.scrollIntoView({ block: "center" }); return; }
+  pressed.click();
+  if (pressed.matches("summary")) pressed.parentElement.querySelector("button, textarea, li")?.focus();
 });
