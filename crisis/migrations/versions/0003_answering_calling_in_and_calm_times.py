@@ -200,6 +200,31 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'asked'"),
         )
 
+    op.create_table(
+        "inbound_answer",
+        sa.Column("broadcast_id", sa.Uuid(), nullable=False),
+        sa.Column("inbound_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.String(length=60), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("came_back", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["broadcast_id"], ["broadcast.id"], name=op.f("fk_inbound_answer_broadcast_id")),
+        sa.ForeignKeyConstraint(["inbound_id"], ["inbound.id"], name=op.f("fk_inbound_answer_inbound_id")),
+        sa.PrimaryKeyConstraint("broadcast_id", name=op.f("pk_inbound_answer")),
+    )
+    with op.batch_alter_table("inbound_answer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_inbound_answer_inbound_id"), ["inbound_id"], unique=False)
+        batch_op.create_index(
+            "ix_inbound_answer_open",
+            ["broadcast_id"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
+    with op.batch_alter_table("answer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_answer_inbound_id"))
+
+    op.drop_table("answer")
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.add_column(sa.Column("bundled_with", sa.Uuid(), nullable=True))
         batch_op.add_column(sa.Column("bundled_at", sa.DateTime(timezone=True), nullable=True))
@@ -226,6 +251,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("rumour_id IS NOT NULL"),
             postgresql_where=sa.text("rumour_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_inbound_thread",
+            ["account_id", "in_reply_to"],
+            unique=False,
+            sqlite_where=sa.text("in_reply_to IS NOT NULL"),
+            postgresql_where=sa.text("in_reply_to IS NOT NULL"),
         )
 
     with op.batch_alter_table("person", schema=None) as batch_op:
