@@ -27,7 +27,8 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
 ID = Uuid()
@@ -51,6 +52,17 @@ def table(columns: Mapping[str, TypeEngine[Any]], *, sqlite: bool, name: str = "
         )
         cells = [cast(each.c.value.op("->>")(at), kind).label(key) for at, (key, kind) in enumerate(columns.items())]
     return select(*cells).select_from(each).subquery(name)
+
+
+def one_of(wanted: InstrumentedAttribute[Any], values: Iterable[Any], dialect: Dialect) -> ColumnElement[bool]:
+    """`wanted` is one of many values, handed over as one parameter: a statement with a place for each value costs its
+    length again every time it is read. Ids, numbers and texts.
+    """
+    if is_sqlite(dialect):
+        cells = [of_id(one) if isinstance(one, uuid.UUID) else one for one in values]
+        each = func.json_each(literal(json.dumps(cells), Text())).table_valued("value", name="wanted")
+        return wanted.in_(select(each.c.value))
+    return wanted == func.any(literal(list(values), ARRAY(wanted.type)))
 
 
 def gathered(found: Subquery, *, sqlite: bool) -> ColumnElement[str]:

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from sqlalchemy import ColumnElement, delete, func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
+from crisis import bulk
 from crisis.models import InboundBand, InboundRow
 from crisis.states import InboundState, Lane, Mode
 from crisis.triage.fold import Fold, same, words_of
@@ -103,7 +104,11 @@ class Folding:
         self, session: Session, unit_id: uuid.UUID, mode: Mode, keys: set[int], now: datetime
     ) -> dict[int, list[Lead]]:
         place = func.row_number().over(partition_by=InboundRow.fold, order_by=InboundRow.id.desc()).label("place")
-        found = select(InboundRow.id, place).where(*_leads(unit_id, mode, now), InboundRow.fold.in_(keys)).subquery()
+        found = (
+            select(InboundRow.id, place)
+            .where(*_leads(unit_id, mode, now), bulk.one_of(InboundRow.fold, keys, session.get_bind().dialect))
+            .subquery()
+        )
         ids = set(session.scalars(select(found.c.id).where(found.c.place <= NEWEST)))
         leads: dict[int, list[Lead]] = {}
         for key, lead in self._read(session, ids):
@@ -118,7 +123,7 @@ class Folding:
             told = session.execute(
                 # Not joined with the rows: SQLite would walk through all of the unit's instead.
                 select(InboundBand.band, InboundBand.inbound_id)
-                .where(InboundBand.band.in_(bands))
+                .where(bulk.one_of(InboundBand.band, bands, session.get_bind().dialect))
                 .order_by(InboundBand.inbound_id.desc())
             )
             for band, inbound_id in told:
@@ -134,11 +139,14 @@ class Folding:
         """Newest first. The text is fetched only for rows whose words are not remembered."""
         if not ids:
             return
-        row = InboundRow
+        row, dialect = InboundRow, session.get_bind().dialect
         columns = (row.id, row.fold, row.account_id, row.author, row.lane, row.private, row.state)
-        known = session.execute(select(*columns).where(row.id.in_(ids), *only).order_by(row.id.desc())).all()
+        known = session.execute(
+            select(*columns).where(bulk.one_of(row.id, ids, dialect), *only).order_by(row.id.desc())
+        ).all()
         unknown = [one.id for one in known if one.id not in self._words]
-        for inbound_id, text in session.execute(select(row.id, row.text).where(row.id.in_(unknown))) if unknown else ():
+        texts = select(row.id, row.text).where(bulk.one_of(row.id, unknown, dialect))
+        for inbound_id, text in session.execute(texts) if unknown else ():
             self._words[inbound_id] = words_of(text)
         for one in known:
             words = self._words.get(one.id, ())
@@ -157,7 +165,9 @@ def write(session: Session, done: Folded) -> None:
     """Bands of what stands by itself, and no more of one band than anybody looks at."""
     if done.bands:
         ids = {one["inbound_id"] for one in done.bands}
-        session.execute(delete(InboundBand).where(InboundBand.inbound_id.in_(ids)))  # of a text that was changed since
+        session.execute(
+            delete(InboundBand).where(bulk.one_of(InboundBand.inbound_id, ids, session.get_bind().dialect))
+        )  # of a text that was changed since
         session.execute(insert(InboundBand), done.bands)
     if done.crowded:
         place = func.row_number().over(partition_by=InboundBand.band, order_by=InboundBand.inbound_id.desc())

@@ -5,20 +5,22 @@ That is done by `reading`, outside every webhook request.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, literal, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from crisis import bulk
 from crisis.channels.base import Inbound
 from crisis.models import Account, Delivery, InboundRow, Incident, new_id
 from crisis.sending.consent import opt_in, opt_out
 from crisis.sentence import Sentence
-from crisis.states import InboundState
+from crisis.states import InboundState, Lane
 from crisis.triage import counts
 
 LONGEST = 20_000  # characters kept of one inbound
@@ -80,7 +82,10 @@ def _receive(session: Session, account: Account, inbounds: Sequence[Inbound], no
             first[key] = one
     there = set(
         session.scalars(
-            select(InboundRow.provider_id).where(InboundRow.account_id == account.id, InboundRow.provider_id.in_(first))
+            select(InboundRow.provider_id).where(
+                InboundRow.account_id == account.id,
+                bulk.one_of(InboundRow.provider_id, first, session.get_bind().dialect),
+            )
         )
     )
     rows = [_row(account, one, now) for key, one in first.items() if key not in there]
@@ -98,9 +103,40 @@ def _insert(session: Session, rows: list[dict[str, Any]]) -> set[str]:
     """The provider ids of those that were not there yet, whoever else is storing the same at this moment."""
     if not rows:
         return set()
-    insert = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    made = insert.insert(InboundRow).on_conflict_do_nothing().returning(InboundRow.provider_id)
-    return set(session.scalars(made, rows))
+    is_sqlite = bulk.is_sqlite(session.get_bind().dialect)
+    told = bulk.pack([[_cell(row[name], sqlite=is_sqlite) for name in _GIVEN] for row in rows])
+    return set(session.connection().scalars(_INSERT[is_sqlite], {"given": told}))
+
+
+def _cell(value: Any, *, sqlite: bool) -> Any:
+    if isinstance(value, uuid.UUID):
+        return bulk.of_id(value)
+    return bulk.of_time(value, sqlite=sqlite) if isinstance(value, datetime) else value
+
+
+_TABLE = InboundRow.__table__
+# What a new row is given, as `_row` makes it, and what every new row begins with.
+_GIVEN = (
+    "id", "account_id", "unit_id", "mode", "channel", "provider_id", "kind", "author", "author_name", "text", "at",
+    "received_at", "url", "in_reply_to", "root", "private", "repost", "consent", "raw", "state", "settled_at",
+    "settled_why", "deleted_at",
+)  # fmt: skip
+_FIRST: dict[str, Any] = {
+    "language": "", "earlier_texts": [], "reasons": [], "lane": Lane.QUESTION, "urgency": 50, "rank": 50, "folded": 0,
+}  # fmt: skip
+
+
+def _inserting(*, is_sqlite: bool) -> Any:
+    given = bulk.table({name: _TABLE.c[name].type for name in _GIVEN}, sqlite=is_sqlite)
+    first = [literal(value, _TABLE.c[name].type) for name, value in _FIRST.items()]
+    # SQLite takes ON CONFLICT for a join without the WHERE.
+    rows = select(*given.c, *first).where(literal_column("1") == 1)
+    insert = sqlite if is_sqlite else postgresql
+    made = insert.insert(_TABLE).from_select([*_GIVEN, *_FIRST], rows, include_defaults=False)
+    return made.on_conflict_do_nothing().returning(_TABLE.c.provider_id)
+
+
+_INSERT = {is_sqlite: _inserting(is_sqlite=is_sqlite) for is_sqlite in (True, False)}  # built once
 
 
 def _row(account: Account, inbound: Inbound, now: datetime) -> dict[str, Any]:
@@ -124,10 +160,7 @@ def _row(account: Account, inbound: Inbound, now: datetime) -> dict[str, Any]:
         "private": inbound.private,
         "repost": inbound.repost,
         "consent": inbound.consent,
-        "language": "",
-        "earlier_texts": [],
         "raw": {"language": inbound.language} if inbound.language else {},
-        "reasons": [],
         "state": InboundState.WAITING,
         "settled_at": None,
         "settled_why": "",

@@ -19,6 +19,7 @@ from sqlalchemy import Row, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from crisis import bulk
 from crisis.db import Database
 from crisis.models import InboundBand, InboundCount, InboundRow, Unit, utcnow
 from crisis.settings import Settings
@@ -144,7 +145,8 @@ class Reading:
         texts = dict(
             session.execute(
                 select(InboundRow.id, InboundRow.text).where(
-                    InboundRow.id.in_([one.row.id for one in read]), InboundRow.understood_at.is_(None)
+                    bulk.one_of(InboundRow.id, [one.row.id for one in read], session.get_bind().dialect),
+                    InboundRow.understood_at.is_(None),
                 )
             ).all()
         )
