@@ -144,6 +144,7 @@ class UnitSettings(Frozen):
     link_domains: tuple[str, ...] = ()
     alert_key: SecretRef | None = None
     alert_token: SecretRef | None = None
+    link_test_at: str = Field(default="03:30", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
     planned_late_minutes: int = Field(default=60, ge=1, le=1440)
     planned_second_person: bool = False
     planned_utm: bool = False

@@ -27,6 +27,7 @@ from crisis.triage import counts, inbox, links, queue, reading, spikes
 from workers.feeding import Feeding
 from workers.looking import Looking
 from workers.process import configured, run
+from workers.testing import Testing
 
 log = structlog.get_logger()
 
@@ -57,13 +58,14 @@ class Listener:
         rounds += [asyncio.create_task(self._read()), asyncio.create_task(self._tidy())]
         looking = asyncio.create_task(Looking(self._runtime, channels).run(self._stopping))
         feeding = asyncio.create_task(Feeding(self._runtime).run(self._stopping))
+        testing = asyncio.create_task(Testing(self._runtime, channels).run(self._stopping))
         while not self._stopping.is_set():
             try:
                 await asyncio.to_thread(self._beat, polled)
             except Exception:  # the database is away: say so again when it is back
                 log.exception("beat.failed")
             await self._rest(pulse.BEAT_SECONDS)
-        await asyncio.gather(*rounds, looking, feeding)
+        await asyncio.gather(*rounds, looking, feeding, testing)
         for channel in channels.values():
             await channel.close()
 

@@ -132,6 +132,22 @@ def credentials_end(account: Account, settings: Settings) -> Notice:
     return Notice("credentials_end", texts, titles)
 
 
+def ways_failed(accounts: Sequence[str], settings: Settings) -> Notice:
+    """The silent test found ways out that do not work."""
+    url, names = f"{settings.console.public_url}/accounts/tests/", ", ".join(accounts)[:200]
+    titles: dict[Language, str] = {
+        "nb": "Kontoer som ikke kan sende",
+        "nn": "Kontoar som ikkje kan sende",
+        "en": "Accounts that can't send",
+    }
+    texts: dict[Language, str] = {
+        "nb": f"Prøven fant kontoer som ikke kan sende: {names}. Få det ordnet nå, mens det er rolig: {url}",
+        "nn": f"Prøva fann kontoar som ikkje kan sende: {names}. Få det ordna no, medan det er roleg: {url}",
+        "en": f"The test found accounts that can't send: {names}. Have it mended now, while it is calm: {url}",
+    }
+    return Notice("ways_failed", texts, titles)
+
+
 def account_switched(switched: Switched, settings: Settings) -> Notice:
     """The messages of an account leave through its fallback, or through itself again."""
     key, other, url = switched.account.key, switched.fallback.key, f"{settings.console.public_url}/accounts"

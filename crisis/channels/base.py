@@ -379,6 +379,16 @@ class Checks(Protocol):
         ...
 
 
+@runtime_checkable
+class Probes(Protocol):
+    async def probe(self) -> Health:
+        """Look closer than `check`, once a day: also at the balance, the number and the rights. Sends nothing.
+
+        `Health.details` says what was found, for people.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Polled:
     """What a poll brought, and the cursor to store in the same transaction; the next poll starts there."""

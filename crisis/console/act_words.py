@@ -62,6 +62,7 @@ ACTS: Mapping[str, str] = {
     "incident.opened": N_("opened an incident"),
     "inbound.author_erased": N_("erased what somebody said"),
     "inbound.handed_over": N_("handed on what somebody said"),
+    "link_test.wished": N_("asked for a test of every way out"),
     "media.added": N_("added a picture or film"),
     "media.consent_recorded": N_("recorded what the people shown say"),
     "media.described": N_("described a picture or film"),

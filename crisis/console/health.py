@@ -20,7 +20,7 @@ from crisis.console.here import UnitHere
 from crisis.console.language import N_
 from crisis.models import Account, Heartbeat
 from crisis.playbooks.read import Shelf
-from crisis.sending import measures
+from crisis.sending import link_test, measures
 from crisis.sending.pulse import ENDS_SOON, STUCK_JOURNAL
 from crisis.settings import Settings
 from crisis.states import Mode, Standing
@@ -97,6 +97,7 @@ def look(
     concerns = [*_of_pulses(pulses), *_of_waiting(oldest, pulses), *_of_accounts(accounts, now), *_of_redis(redis)]
     concerns += _of_journals(session, now)
     concerns += _of_standings(live_now.alarms(session, [unit.id for unit in units]))
+    concerns += _of_link_tests(session, [unit.id for unit in units], now)
     concerns += _of_playbooks(session, units, shelf, now)
     concerns += _of_feeds(suggestions.health(session, settings, [unit.id for unit in units]))
     concerns.sort(key=lambda concern: concern.level)  # "bad" before "warn"
@@ -286,6 +287,23 @@ def _of_standings(alarms: Sequence[live_now.Alarm]) -> Iterator[Concern]:
             _STANDINGS[alarm.word],
             N_("Look at the page What the public sees now, under Accounts. Somebody else may hold the password."),
             {"account": alarm.account, "count": alarm.count},
+        )
+
+
+def _of_link_tests(session: Session, unit_ids: Sequence[uuid.UUID], now: datetime) -> Iterator[Concern]:
+    """What the last silent test found; it looks closer than the checks every five minutes do."""
+    for one in link_test.failed(session, unit_ids):
+        yield Concern(
+            "bad" if one.mode is Mode.LIVE else "warn",
+            N_("The test of every way out: %(account)s can't send: %(reason)s"),
+            N_("Mend it while it is calm, then press Test now on the page Tests of every way out, under Accounts."),
+            {"account": one.account, "reason": one.say},
+        )
+    if link_test.unfinished(session, unit_ids, now):
+        yield Concern(
+            "warn",
+            N_("A test of every way out has not finished."),
+            N_("The listener may have stopped in the middle. Look at the page Tests of every way out, under Accounts."),
         )
 
 

@@ -32,6 +32,7 @@ from crisis.models.showing import ShownPost
 from crisis.models.triage import (
     Answer,
     HandOver,
+    Hiding,
     InboundBand,
     InboundCount,
     InboundRow,

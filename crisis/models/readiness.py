@@ -22,7 +22,8 @@ class LinkTest(Base):
     unit_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("unit.id"))
     planned_for: Mapped[date]
     number: Mapped[int] = mapped_column(default=0)  # 0: the planned one; others were asked for by hand that day
-    began_at: Mapped[datetime] = mapped_column(default=utcnow)
+    wished_at: Mapped[datetime] = mapped_column(default=utcnow)
+    began_at: Mapped[datetime | None]  # None: no listener has taken it yet
     ended_at: Mapped[datetime | None]  # None: it runs, or the listener that ran it died
     ways: Mapped[list[TestedWay]] = relationship(back_populates="test", cascade="all, delete-orphan")
 

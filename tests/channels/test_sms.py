@@ -18,6 +18,7 @@ from crisis.channels.base import (
     Checks,
     LooksUp,
     Misconfigured,
+    Probes,
     ReadsHooks,
     Rejected,
     SendError,
@@ -297,3 +298,32 @@ async def test_no_secret_shows(reply: Reply, open_at: contract.Open, caplog: pyt
         await contract.no_secret_shows([TOKEN, basic, OUT.address], caplog, lambda: channel.send(OUT))
         assert basic in stub.requests[0].headers["Authorization"]
         await channel.close()
+
+
+NUMBERS = {"page": 0, "page_size": 50, "next_page_uri": None, "uri": "/", "incoming_phone_numbers": []}
+
+
+@pytest.mark.parametrize(
+    ("balance", "numbers", "ok", "says"),
+    [
+        (Reply(200, {"balance": "99.10", "currency": "USD"}), [{"sms": True}], True, "keys are alive"),
+        (Reply(200, {"balance": "19.99", "currency": "USD"}), [{"sms": True}], False, "the balance is low: 19.99 USD"),
+        (Reply(200, {"balance": "99", "currency": "USD"}), [{"sms": False}], False, "has no sms"),
+        (Reply(200, {"balance": "99", "currency": "USD"}), [], False, "not this account's any more"),
+        (Reply(401, {"code": 20003, "message": "Authenticate"}), [{"sms": True}], True, "keys are alive"),
+    ],
+)
+async def test_the_nightly_look_minds_money_and_the_number(
+    balance: Reply, numbers: list[dict[str, bool]], ok: bool, says: str, open_at: contract.Open
+) -> None:
+    rows = [
+        {"sid": "PN" + "1" * 32, "phone_number": "+4759440000", "capabilities": {"voice": True, **able}}
+        for able in numbers
+    ]
+    async with serving(listed(), balance, Reply(200, {**NUMBERS, "incoming_phone_numbers": rows})) as stub:
+        channel = open_at(stub.url)
+        assert isinstance(channel, Probes)
+        found = await channel.probe()
+        await channel.close()
+    assert (found.ok, says in found.say) == (ok, True), found
+    assert {request.method for request in stub.requests} == {"GET"}, "nothing is sent"

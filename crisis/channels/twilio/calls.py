@@ -11,7 +11,7 @@ import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
@@ -66,6 +66,7 @@ class TwilioOptions(Frozen):
     api_key_secret: SecretRef | None = Field(default=None, description="the secret of that API key")
     shared_key: SecretRef | None = Field(default=None, description="for webhooks that Twilio signs with SHA-256")
     base_url: str = Field(default=TWILIO, pattern=r"^https?://[^\s/]+$", description="where the API is")
+    low_balance: float = Field(default=20, ge=0, description="below this the nightly test says that money runs out")
     connect_seconds: float = Field(default=5, gt=0, le=60, description="longest wait for a connection")
     read_seconds: float = Field(default=15, gt=0, le=120, description="longest wait for an answer")
 
@@ -113,6 +114,7 @@ class Twilio:
         )
         client.api.base_url = options.base_url
         account = client.api.v2010.accounts(options.account_sid)
+        self._account, self._low_balance = account, options.low_balance
         self._messages, self._calls = account.messages, account.calls
         self._known: dict[str, str] = {}  # a call's SID -> the attempt it was made for
         self.hooks = _hooks(opening)
@@ -202,6 +204,38 @@ class Twilio:
         receipts = "" if self.hooks else "; no receipts, because console.public_url is this machine only"
         return Health(ok=True, say=f"keys are alive{receipts}")
 
+    async def probe(self, number: str | None, able: Literal["sms", "voice"]) -> Health:
+        """`check`, and then the balance and whether our number can do what we want of it.
+
+        Not every key may read them (Twilio docs, API keys; a child account has no balance): what can't be read is said
+        and is no failure. A voice call may come from a verified caller's number, which is not in the list.
+        """
+        health = await self.check(calls=able == "voice")
+        if not health.ok:
+            return health
+        wrong, details = [], {}
+        try:
+            with as_promised(TwilioException):
+                told = await self._account.balance.fetch_async()
+            details["balance"] = f"{told.balance} {told.currency}"
+            if float(told.balance or 0) < self._low_balance:
+                wrong.append(f"the balance is low: {told.balance} {told.currency}")
+        except (SendError, ValueError):
+            details["balance"] = "these keys may not read it"
+        if number and number.startswith("+"):
+            try:
+                with as_promised(TwilioException):
+                    found = await self._account.incoming_phone_numbers.list_async(phone_number=number, limit=1)
+                details["number"] = number if found else f"{number} is not among this account's own"
+                if found and not _able(found[0].capabilities, able):
+                    wrong.append(f"the number {number} has no {able}")
+                if not found and able == "sms":
+                    wrong.append(f"the number {number} is not this account's any more")
+            except SendError:
+                details["number"] = "these keys may not read the list"
+        say = "; ".join(wrong) or health.say
+        return Health(ok=not wrong, say=say, details=details)
+
     def read_hook(self, hook: Hook) -> HookEvents:
         """Receipts at .../status, texts from people at .../inbound; anything else is proven and then ignored."""
         self.prove(hook)
@@ -251,6 +285,11 @@ class Twilio:
         if validator is None or not validator.validate(hook.url, signed, signature, algorithm):
             msg = "the signature does not prove that this came from Twilio"
             raise BadSignature(msg)
+
+
+def _able(capabilities: Any, what: str) -> bool:
+    """A number's capabilities (Twilio docs, IncomingPhoneNumber): a mapping, or an object of the client's."""
+    return bool(capabilities.get(what) if isinstance(capabilities, dict) else getattr(capabilities, what, False))
 
 
 def comparable(text: str) -> str:

@@ -74,6 +74,9 @@ class Sms:
     async def check(self) -> Health:
         return await self._twilio.check()
 
+    async def probe(self) -> Health:
+        return await self._twilio.probe(self._options.from_number, "sms")
+
     def read_hook(self, hook: Hook) -> HookEvents:
         """Receipts and texts from people. Raises `BadSignature`."""
         return self._twilio.read_hook(hook)

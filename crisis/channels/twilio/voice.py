@@ -132,6 +132,9 @@ class Voice:
     async def check(self) -> Health:
         return await self._twilio.check(calls=True)
 
+    async def probe(self) -> Health:
+        return await self._twilio.probe(self._options.from_number, "voice")
+
     def read_hook(self, hook: Hook) -> HookEvents:
         """Receipts at .../status, keys at .../voice, machines at .../machine, calls to us at .../inbound.
 

@@ -55,6 +55,7 @@ class TwilioApi:
             ("POST", "/{sid}/Messages/{message}.json", self._change),
             ("DELETE", "/{sid}/Messages/{message}.json", self._change),
             ("GET", "/{sid}/Balance.json", self._read),
+            ("GET", "/{sid}/IncomingPhoneNumbers.json", self._read),
             ("GET", "/{sid}.json", self._read),
         )
         templates = ("/v1/Content/{template}", "/v1/Content/{template}/ApprovalRequests")
@@ -139,6 +140,8 @@ class TwilioApi:
                 return self.refused(refusal, "read", account)
         if path.endswith("/Balance.json"):
             return as_json(200, {"account_sid": account.sid, "balance": "100.00", "currency": "USD"})
+        if path.endswith("/IncomingPhoneNumbers.json"):
+            return as_json(200, listing.numbers(account, request.query.get("PhoneNumber", ""), BASE))
         if "message" in request.match_info:
             message = self._carrier.messages.get(request.match_info["message"])
             if message is None or message.account is not account:

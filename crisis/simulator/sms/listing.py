@@ -91,3 +91,22 @@ def _span(text: str) -> tuple[float, float]:
         raise Refusal(20001, "DateSent is not a date like 2026-01-31") from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return moment.timestamp(), moment.timestamp() + 1
+
+
+def numbers(account: SmsAccount, wanted: str, base: str) -> dict[str, Any]:
+    """The account's own numbers and what they can do; `wanted` filters as Twilio does, by what a number begins with."""
+    found = [one for one in account.numbers if one.startswith("+") and one.startswith(wanted)]
+    able = {"sms": True, "mms": False, "voice": True, "fax": False}
+    rows = [{"sid": f"PN{number:032x}", "phone_number": one, "capabilities": able} for number, one in enumerate(found)]
+    address = f"{base}/{account.sid}/IncomingPhoneNumbers.json"
+    return {
+        "incoming_phone_numbers": [{**row, "account_sid": account.sid} for row in rows],
+        "page": 0,
+        "page_size": 50,
+        "first_page_uri": address,
+        "next_page_uri": None,
+        "previous_page_uri": None,
+        "uri": address,
+        "start": 0,
+        "end": max(0, len(rows) - 1),
+    }
