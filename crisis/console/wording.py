@@ -79,6 +79,7 @@ KEPT: tuple[str, ...] = (
     N_("the word was obeyed"),
     N_("answered in public"),
     N_("taken back before it left"),
+    N_("ready answer"),
     N_("written by hand"),
     N_("written by hand, by somebody with the right"),
     N_("taken away before it was read"),

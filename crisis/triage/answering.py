@@ -37,6 +37,7 @@ from crisis.triage.answers import Authority, Place, Words
 PHASE = "answer"  # adapters know by it that this goes to one person
 KEEP = timedelta(hours=4)  # not sent, and nobody's yes counts, after that
 UNDONE = "taken back before it left"
+BY_BOOK, BY_HAND = "ready answer", "written by hand"  # how it was settled
 
 
 def give(
@@ -100,7 +101,7 @@ def approve(session: Session, actor: Actor, broadcast: Broadcast, settings: Sett
         raise NotAllowed(why)
     submit.approve(session, actor, broadcast, read, now)
     _leave(session, actor, at, broadcast, now)
-    queue.settle(session, actor, row, InboundState.ANSWERED, answer.key or "written by hand", now)
+    queue.settle(session, actor, row, InboundState.ANSWERED, BY_BOOK if answer.key else BY_HAND, now)
 
 
 def refuse(session: Session, actor: Actor, broadcast: Broadcast, reason: str, read: str, now: datetime) -> None:
@@ -171,7 +172,7 @@ def _give(
     broadcast = _frozen(session, actor, at, words, key, needs, now)
     if needs.needs == "single":
         _leave(session, actor, at, broadcast, now)
-        queue.settle(session, actor, at.row, InboundState.ANSWERED, key or "written by hand", now)
+        queue.settle(session, actor, at.row, InboundState.ANSWERED, BY_BOOK if key else BY_HAND, now)
         return broadcast
     broadcast.state = BroadcastState.SUBMITTED
     broadcast.submitted_by, broadcast.submitted_at = actor.user_id, now
