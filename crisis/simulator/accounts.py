@@ -25,6 +25,8 @@ class XAccount:
     access_token_secret: str
     summoned_only: bool = True
     """Refuse a reply to somebody who did not mention this account, as self-serve X does since 2026."""
+    edits: bool = True
+    """A paying account, which may change a post for half an hour."""
     self_replies: bool = True
     """Allow threads. X does not say whether its rule counts a self-reply; false plays the worse answer."""
 

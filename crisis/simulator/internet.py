@@ -133,6 +133,7 @@ def _post(post: Post) -> dict[str, Any]:
         "reply_to": post.reply_to,
         "conversation_id": post.conversation_id,
         "deleted": post.deleted,
+        "edited": post.edited,
         "hidden": post.hidden,
         "pictures": [{"film": one.film, "alt": one.alt, "size": one.size} for one in post.pictures],
     }

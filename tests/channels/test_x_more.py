@@ -244,3 +244,77 @@ async def test_the_search_never_grows_too_long() -> None:
     assert "#OsloS" in asked
     assert many[0] in asked
     assert query("OUS_demo", [], []) == ""
+
+
+async def test_a_post_is_changed_in_place_and_known_by_its_first_version(town: Simulator, tmp_path: Path) -> None:
+    x = channel(town.url, tmp_path)
+    out = replace(OUT, first_attempt_at=contract.now())
+    first = await x.send(out)
+    second = replace(out, text="Rettelse: ring 116 117. https://helsenorge.no", phase="correction")
+    changed = await x.edit(first.provider_id, second)
+    assert changed.provider_id == first.provider_id
+    assert changed.url != first.url, "X gives each version an address of its own"
+    again = await x.edit(first.provider_id, second)
+    assert (again.provider_id, again.url) == (changed.provider_id, changed.url), "said already, so nothing is sent"
+    third = await x.edit(first.provider_id, replace(out, text="Rettelse 2: ring 113."))
+    assert third.provider_id == first.provider_id
+    since = contract.now() - timedelta(minutes=1)
+    assert [(one.provider_id, one.text) for one in await x.shown(since)] == [
+        (first.provider_id, "Rettelse 2: ring 113.")
+    ]
+    assert town.state("requests")["requests"]["x post"] == 3
+    reply = await x.send(replace(OUT, text="Mer kommer.", reply_to=first.provider_id, phase="update"))
+    assert town.state("posts")["posts"][1]["reply_to"] == first.provider_id
+    await x.delete(first.provider_id)
+    assert [one.provider_id for one in await x.shown(since)] == [reply.provider_id]
+    assert not town.state("refused")["refused"]
+    await x.close()
+
+
+@pytest.mark.parametrize(
+    ("post", "code"),
+    [
+        ({"edit_controls": {"is_edit_eligible": False, "edits_remaining": 5}}, "edit_over"),
+        ({"edit_controls": {"is_edit_eligible": True, "edits_remaining": 0}}, "edit_over"),
+        ({"edit_controls": {"editable_until": "2020-01-01T00:00:00.000Z"}}, "edit_over"),
+        ({}, "edit_refused"),
+    ],
+)
+async def test_where_x_says_no_to_a_change_only_this_post_is_meant(tmp_path: Path, post: Any, code: str) -> None:
+    """`Misconfigured` would pause the account, which still speaks."""
+
+    def answer(request: Request) -> Reply:
+        if request.method == "GET":
+            return Reply(200, {"data": {"id": "7", "text": "Feil", "edit_history_tweet_ids": ["7"], **post}})
+        return Reply(403, {"detail": "You are not permitted to perform this action.", "status": 403})
+
+    async with serving(Reply(200)) as stub:
+        stub.answer = answer
+        x = channel(stub.url, tmp_path)
+        with pytest.raises(Rejected) as refused:
+            await x.edit("7", replace(OUT, text="Riktig"))
+        assert refused.value.code == code
+        assert [one.json for one in stub.requests if one.method == "POST"] == (
+            [{"text": "Riktig", "edit_options": {"previous_post_id": "7"}}] if code == "edit_refused" else []
+        )
+        await x.close()
+
+
+async def test_a_change_and_the_question_before_it_are_in_the_specification(tmp_path: Path) -> None:
+    api = spec("x/openapi.json")
+    body = api["paths"]["/2/tweets"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    fields = api["components"]["parameters"]["PostFieldsParameter"]["schema"]["items"]["enum"]
+
+    def answer(request: Request) -> Reply:
+        return Reply(200 if request.method == "GET" else 201, {"data": {"id": "7", "text": "Feil"}})
+
+    async with serving() as stub:
+        stub.answer = answer
+        x = channel(stub.url, tmp_path)
+        await x.edit("7", replace(OUT, text="Riktig"))
+        await x.close()
+    question, change = stub.requests
+    assert question.path == "/2/tweets/7"
+    assert set(question.query["tweet.fields"].split(",")) <= set(fields)
+    jsonschema.validate(change.json, {**body, "components": api["components"]})
+    assert set(api["components"]["schemas"]["PostEditControls"]["properties"]) >= {"is_edit_eligible", "editable_until"}

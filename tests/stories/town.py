@@ -16,7 +16,7 @@ import time
 import urllib.request
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from sqlalchemy import func, select, update
 
 from crisis import runtime as wiring
 from crisis.actor import Actor
-from crisis.broadcasts import draft, incidents
+from crisis.broadcasts import draft, incidents, retract
 from crisis.broadcasts.release import release
 from crisis.embedded import keys
 from crisis.embedded.ports import moved
@@ -42,6 +42,7 @@ from crisis.models import (
     InboundRow,
     Incident,
     Person,
+    Removal,
     ShardRow,
     Tally,
     Unit,
@@ -50,7 +51,7 @@ from crisis.models import (
 from crisis.playbooks import signoff
 from crisis.runtime import Runtime
 from crisis.simulator.server import Simulator
-from crisis.states import DeliveryState, Mode, Role
+from crisis.states import DeliveryState, Mode, RemovalState, Role
 from tests import nursery
 from tests.tables import make_tables
 
@@ -190,6 +191,7 @@ class Town:
         *,
         channels: tuple[str, ...] = ("page", "x", "sms", "email"),
         follows: uuid.UUID | None = None,
+        manners: Mapping[str, str] | None = None,
         slots: dict[str, str] = SLOTS,
         audiences: tuple[str, ...] = ("staff",),
     ) -> uuid.UUID:
@@ -213,7 +215,7 @@ class Town:
                 )
             else:
                 original = session.get_one(Broadcast, follows)
-                broadcast = draft.follow(session, actor, original, incident, playbook, message)
+                broadcast = retract.correct(session, actor, original, incident, playbook, message, manners or {})
             release(session, actor, broadcast, self.runtime.settings, playbook, datetime.now(UTC))
             return broadcast.id
 
@@ -306,17 +308,16 @@ class Town:
     def hurry(self) -> None:
         """Let what is uncertain be looked at now instead of in a minute; the rules stay the same."""
         with self.runtime.database.writing() as session:
-            session.execute(
-                update(Delivery)
-                .where(Delivery.state == DeliveryState.UNCERTAIN, Delivery.due_at.is_not(None))
-                .values(due_at=datetime.now(UTC))
-            )
+            now = datetime.now(UTC)
+            for table, waits in ((Delivery, DeliveryState.UNCERTAIN), (Removal, RemovalState.UNCERTAIN)):
+                session.execute(update(table).where(table.state == waits, table.due_at.is_not(None)).values(due_at=now))
 
     def lapse(self) -> None:
         """Let the leases of whoever died run out now instead of in a minute and a half."""
         past = datetime.now(UTC) - timedelta(seconds=1)
         with self.runtime.database.writing() as session:
             session.execute(update(Delivery).where(Delivery.state == DeliveryState.SENDING).values(lease_until=past))
+            session.execute(update(Removal).where(Removal.state == RemovalState.DELETING).values(lease_until=past))
             session.execute(update(Account).where(Account.lease_owner.is_not(None)).values(lease_until=past))
             session.execute(update(ShardRow).where(ShardRow.lease_owner.is_not(None)).values(lease_until=past))
 

@@ -1,7 +1,6 @@
 """Posts on X: one account's own wall, through API v2 with the account's own keys.
 
-tweepy builds the calls; the session below decides where they go, how long they may take and what an answer means,
-because tweepy has a fixed host, passes no timeout and can sleep on a limit. tweepy appears nowhere else.
+Calls go through `client`, what people say comes through `listening`, changes in place through `editing`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-import requests
 import tweepy
 from pydantic import Field
 
@@ -33,12 +31,14 @@ from crisis.channels.base import (
     Shown,
     Uncertain,
 )
-from crisis.channels.errors import accepted_body, answer, as_promised, transport
+from crisis.channels.errors import as_promised
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import x_size
+from crisis.channels.x.client import Session, ask, call
+from crisis.channels.x.editing import first_of, latest
 from crisis.channels.x.listening import Conversations, Reads, cursors, id_at, inbound, query
 from crisis.channels.x.media import MEDIA, upload
-from crisis.channels.x.words import as_written, comparable, refusal
+from crisis.channels.x.words import as_written, comparable
 from crisis.settings import Frozen, SecretRef
 
 FACTS = Facts(
@@ -54,23 +54,18 @@ FACTS = Facts(
     concurrency=1,
     measure=x_size,
     media=MEDIA,
-    # No edits: X offers them to paying accounts only, for half an hour or an hour by its own two pages, and under a new
-    # id each time (X API docs, edit posts). A correction is a reply, or the post is deleted.
+    # No `edits`: X lets paying accounts alone change a post, for half an hour by one of its pages and an hour by another
+    # (X API docs, edit posts). Which accounts those are stands in crisis.toml, `edit_minutes`.
     deletes=True,
     deletes_per=(50, timedelta(minutes=15)),  # X API docs, rate limits
 )
 FEWEST = 10  # results a search gives at least; with less left of the day's reads nothing is read
 log = logging.getLogger(__name__)
-LITERAL_HOST = "https://api.twitter.com"  # written into tweepy.Client.request
 T = TypeVar("T")
 
 FOLLOW_UPS = frozenset({"update", "correction", "all_clear"})
 CLOCK_DOUBT = timedelta(minutes=1)  # our clock against X's
 MOST_PAGES = 5  # of 100 posts each; an account that posted more since then is for a person to look at
-
-# At DEBUG these write the access token and the signature of every call.
-for _name in ("tweepy", "requests_oauthlib", "oauthlib"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class Options(Frozen):
@@ -87,6 +82,12 @@ class Options(Frozen):
     poll_seconds: float = Field(default=60, ge=5, le=3600, description="between looks for mentions; X bills each read")
     hashtags: tuple[Annotated[str, Field(pattern=r"^\w{1,100}$")], ...] = Field(
         default=(), max_length=20, description="watched, without #"
+    )
+    edit_minutes: int = Field(
+        default=0,
+        ge=0,
+        le=60,
+        description="how long X lets this account change a post, 0: not at all; paying accounts only",
     )
     reads_per_day: int = Field(default=5000, ge=100, le=1_000_000, description="posts read a day at most")
 
@@ -107,7 +108,7 @@ class X:
             access_token_secret=options.access_token_secret.reveal(),
             wait_on_rate_limit=False,
         )
-        self._client.session = _Session(options.base_url, options.connect_seconds, options.read_seconds)
+        self._client.session = Session(options.base_url, options.connect_seconds, options.read_seconds)
         self._thread = ThreadPoolExecutor(max_workers=FACTS.concurrency, thread_name_prefix=f"x-{opening.key}")
         self._own_id = ""
         self._hashtags = options.hashtags
@@ -124,7 +125,7 @@ class X:
         to a person makes no sense on its own and is `Rejected` with code "reply_refused"; it does not become
         `Misconfigured`, because one person we may not answer must not pause the whole account.
         """
-        media = await self._run(upload, self._call, self._notes, out) if out.media else ()
+        media = await self._run(upload, partial(call, self._client), self._notes, out) if out.media else ()
         try:
             return await self._post(out, out.reply_to, media)
         except Misconfigured as error:
@@ -140,7 +141,13 @@ class X:
             raise Uncertain("cannot look for a post without the time of its first attempt")
         return await self._run(self._find, out)
 
+    async def edit(self, provider_id: str, out: Outgoing) -> Accepted:
+        """Put a new version in the place of a post. It keeps the id of its first version with us; X gives each its own."""
+        media = await self._run(upload, partial(call, self._client), self._notes, out) if out.media else ()
+        return await self._run(self._edit, provider_id, out, media)
+
     async def delete(self, provider_id: str) -> None:
+        """All versions of it (X API docs, edit posts)."""
         await self._run(self._delete, provider_id)
 
     async def check(self) -> Health:
@@ -161,7 +168,7 @@ class X:
 
     async def hide(self, provider_id: str) -> None:
         """Hide a reply in a conversation we began; X refuses any other."""
-        await self._run(_ask, self._client.hide_reply, provider_id)
+        await self._run(ask, self._client.hide_reply, provider_id)
 
     async def poll(self, cursor: str | None) -> Polled:
         """What names us, uses a watched hashtag or stands in a conversation we began, since `cursor`, oldest first.
@@ -191,11 +198,30 @@ class X:
             return found
 
     def _create(self, text: str, reply_to: str | None, media: Sequence[str]) -> Accepted:
-        made = _ask(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to, media_ids=media or None)
+        made = ask(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to, media_ids=media or None)
         accepted = replace(self._accepted(made.data), wait=self._client.session.wait)
         if reply_to is None:
             self._remember(accepted.provider_id)
         return accepted
+
+    def _edit(self, provider_id: str, out: Outgoing, media: Sequence[str]) -> Accepted:
+        """Doing it twice shows the same: what X says already is left alone. A refusal is about this post, not the account."""
+        now = latest(self._client, provider_id)
+        if comparable(as_written(now.post)) == comparable(out.text):
+            return self._accepted(now.post)
+        if not now.editable:
+            raise Rejected("X no longer lets this post be changed", code="edit_over")
+        wish: dict[str, Any] = {"text": out.text, "edit_options": {"previous_post_id": now.id}}
+        if media:
+            wish["media"] = {"media_ids": list(media)}
+        try:
+            made = call(self._client, "POST", "/2/tweets", json=wish).get("data")
+        except Misconfigured as error:
+            if error.code != "forbidden":
+                raise
+            raise Rejected(error.say, code="edit_refused") from None
+        new = self._accepted(made if isinstance(made, dict) else None)
+        return replace(new, provider_id=provider_id, calls=2, wait=self._client.session.wait)
 
     def _remember(self, post_id: str) -> None:
         """So that answers to it are found. It has been posted: nothing that fails here may undo that."""
@@ -204,26 +230,16 @@ class X:
         except Exception:  # whatever the database or the clock makes of it, the post stands
             log.exception("the conversation could not be remembered")
 
-    def _call(self, method: str, path: str, **given: Any) -> Mapping[str, Any]:
-        """A call that tweepy does not know, signed by tweepy's own keys (RFC 5849: no multipart body is signed)."""
-        with as_promised():
-            client = self._client
-            keys = (client.consumer_key, client.consumer_secret, client.access_token, client.access_token_secret)
-            auth = tweepy.OAuth1UserHandler(*keys).apply_auth()
-            response = client.session.request(method, LITERAL_HOST + path, auth=auth, **given)
-            told = response.json() if response.content else {}
-        return told if isinstance(told, dict) else {}
-
     def _shown(self, since: datetime) -> list[Shown]:
         return [
-            Shown(str(post.id), as_written(post.data), post.created_at, self._accepted(post.data).url)
+            Shown(first_of(post.data), as_written(post.data), post.created_at, self._accepted(post.data).url)
             for page in self._own_posts(since)
             for post in page
         ]
 
     def _delete(self, provider_id: str) -> None:
         try:
-            _ask(self._client.delete_tweet, provider_id)
+            ask(self._client.delete_tweet, provider_id)
         except Rejected as error:
             if error.code != "404":  # already gone
                 raise
@@ -243,7 +259,7 @@ class X:
         self._own_id = self._own_id or str(self._me()["id"])
         token: str | None = None
         for _ in range(MOST_PAGES):
-            page = _ask(
+            page = ask(
                 self._client.get_users_tweets,
                 self._own_id,
                 start_time=since,
@@ -280,7 +296,7 @@ class X:
         for _ in range(MOST_PAGES):
             if (left := self._reads.left()) < FEWEST:
                 return since or newest  # what was not read to its end is read again when there is room
-            page = _ask(
+            page = ask(
                 call,
                 since_id=since,  # the same for every page; X names the newest on the first (X API docs, pagination)
                 max_results=min(100, left) if since else FEWEST,
@@ -303,7 +319,7 @@ class X:
         return newest
 
     def _me(self) -> Mapping[str, Any]:
-        me = _ask(self._client.get_me).data
+        me = ask(self._client.get_me).data
         if me is None:
             raise Uncertain("X did not say whose keys these are")
         data: Mapping[str, Any] = me.data
@@ -312,38 +328,4 @@ class X:
     def _accepted(self, post: Mapping[str, Any] | None) -> Accepted:
         if not post or not post.get("id"):
             raise Uncertain("X took the call but named no post")
-        return Accepted(str(post["id"]), f"https://x.com/{self._handle}/status/{post['id']}")
-
-
-class _Session(requests.Session):
-    """Sends tweepy's calls to `base_url`, with timeouts, and turns every answer but a success into a `SendError`.
-
-    The address is changed before the request is prepared, because the OAuth 1.0a signature covers it (RFC 5849, 3.4.1).
-    """
-
-    def __init__(self, base_url: str, connect: float, read: float) -> None:
-        super().__init__()
-        self._base_url = base_url
-        self._patience = (connect, read)
-        self.wait: float | None = None  # what the last answer said about its endpoint's window
-
-    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        request.url = str(request.url).replace(LITERAL_HOST, self._base_url, 1)
-        return super().prepare_request(request)
-
-    def send(self, request: requests.PreparedRequest, **given: Any) -> requests.Response:
-        given |= {"timeout": self._patience, "allow_redirects": False}
-        try:
-            response = super().send(request, **given)
-        except requests.RequestException as error:
-            raise transport(error) from None  # the chain would carry the request, and with it its signature
-        told = answer(response.status_code, response.headers, response.text)
-        accepted_body(told, refusal)
-        self.wait = told.wait
-        return response
-
-
-def _ask(call: Callable[..., Any], *given: Any, **named: Any) -> Any:
-    """One call of tweepy as the account itself."""
-    with as_promised():
-        return call(*given, **named, user_auth=True)
+        return Accepted(first_of(post), f"https://x.com/{self._handle}/status/{post['id']}")

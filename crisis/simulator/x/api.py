@@ -5,7 +5,8 @@ Each call goes the same way: who signed it, is the window used up, is a fault sw
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import HTTP
 from functools import partial
@@ -20,10 +21,10 @@ from crisis.simulator.ledger import Ledger
 from crisis.simulator.x import request as contract
 from crisis.simulator.x import search, views, weights
 from crisis.simulator.x.limits import Limits
-from crisis.simulator.x.media import Media
+from crisis.simulator.x.media import Media, Picture
 from crisis.simulator.x.problems import DUPLICATE, INVALID, NOT_FOUND, Dialect, Refusal, json_answer, too_many
 from crisis.simulator.x.signature import Keyring, NotSigned, Signed
-from crisis.simulator.x.wall import Author, Wall
+from crisis.simulator.x.wall import MOST_EDITS, Author, Wall
 
 Work = Callable[[web.Request, bytes, Author], tuple[int, dict[str, Any]]]
 _ID = re.compile(r"[0-9]{1,19}")
@@ -119,7 +120,7 @@ class XApi:
                 type=INVALID,
                 errors=errors,
             )
-        for missing in ("poll", "edit_options", "geo", "community_id"):
+        for missing in ("poll", "geo", "community_id"):
             if missing in body:
                 raise Refusal(400, f"This simulator does not play {missing}.", type=INVALID)
         text = body.get("text", "")
@@ -133,8 +134,23 @@ class XApi:
         if self._wall.is_repeat(author, text):
             raise Refusal(403, DUPLICATE)
         pictures = self.media.taken(author.user_id, body.get("media", {}).get("media_ids", []))
+        if options := body.get("edit_options"):
+            return 201, self._edited(author, options["previous_post_id"], text, pictures)
         post = self._wall.add(author, text, reply, quoted, pictures)
         return 201, {"data": {"id": post.id, "text": post.shown, "edit_history_tweet_ids": [post.id]}}
+
+    def _edited(self, author: Author, number: str, text: str, pictures: Sequence[Picture]) -> dict[str, Any]:
+        """A new version of a post, for accounts that pay for it (X API docs, edit posts)."""
+        post = self._wall.get(number)
+        if post is None or post.deleted or post.author is not author:
+            raise Refusal(403, "You are not permitted to edit this Post.")
+        if not self._settings[author.user_id].edits:
+            raise Refusal(403, "You are not permitted to perform this action: editing needs a Premium account.")
+        if number != post.latest or len(post.versions) > MOST_EDITS or datetime.now(UTC) > post.editable_until:
+            raise Refusal(400, "This Post can no longer be edited.", type=INVALID)
+        self._wall.edit(post, text)
+        post.pictures = pictures or post.pictures
+        return {"data": {"id": post.latest, "text": post.shown, "edit_history_tweet_ids": post.versions}}
 
     def _check_text(self, text: str) -> None:
         if not text.strip():
@@ -145,7 +161,7 @@ class XApi:
             raise Refusal(400, f"The text is too long: {weight} of at most {weights.GREATEST}.", type=INVALID)
 
     def _check_reply(self, author: Author, number: str) -> None:
-        parent = self._wall.posts.get(number)
+        parent = self._wall.get(number)
         if parent is None or parent.deleted:
             raise Refusal(403, "You attempted to reply to a Tweet that is deleted or not visible to you.")
         rules = self._settings[author.user_id]
@@ -157,7 +173,7 @@ class XApi:
 
     def _delete(self, request: web.Request, _body: bytes, author: Author) -> tuple[int, dict[str, Any]]:
         number = _id(request)
-        post = self._wall.posts.get(number)
+        post = self._wall.get(number)
         if post is None or post.deleted:
             raise Refusal(
                 404,
@@ -173,7 +189,7 @@ class XApi:
 
     def _lookup(self, request: web.Request, _body: bytes, _author: Author) -> tuple[int, dict[str, Any]]:
         number = _id(request)
-        post = self._wall.posts.get(number)
+        post = self._wall.get(number)
         if post is None or post.deleted:
             problem = Refusal(
                 404, f"Could not find tweet with id: [{number}].", type=NOT_FOUND, resource_type="tweet",
@@ -208,7 +224,7 @@ class XApi:
         hidden = _json(request, raw)
         if set(hidden) != {"hidden"} or not isinstance(hidden["hidden"], bool):
             raise Refusal(400, "hidden is true or false, and nothing else is given.", type=INVALID)
-        post = self._wall.posts.get(number)
+        post = self._wall.get(number)
         root = self._wall.posts.get(post.conversation_id) if post else None
         if post is None or post.deleted or root is None:
             raise Refusal(404, f"Could not find tweet with id: [{number}].", type=NOT_FOUND)

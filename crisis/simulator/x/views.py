@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from crisis.simulator.x.wall import Author, Post, Wall
+from crisis.simulator.x.wall import MOST_EDITS, Author, Post, Wall
 
 _ID = re.compile(r"[0-9]{1,19}")
 PAGE_PARAMETERS = frozenset(
@@ -36,14 +36,23 @@ def post(one: Post, asked: set[str], wall: Wall) -> dict[str, Any]:
     optional: dict[str, Any] = {
         "author_id": one.author.user_id,
         "conversation_id": one.conversation_id,
-        "created_at": one.created_at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{one.created_at.microsecond // 1000:03}Z",
+        "created_at": _stamp(one.created_at),
+        "edit_controls": {
+            "edits_remaining": MOST_EDITS + 1 - len(one.versions),
+            "is_edit_eligible": True,
+            "editable_until": _stamp(one.editable_until),
+        },
         "entities": one.entities or None,
         "in_reply_to_user_id": parent.author.user_id if parent else None,
         "lang": "und",
         "referenced_tweets": referenced or None,
     }
     chosen = {name: value for name, value in optional.items() if name in asked and value is not None}
-    return {"id": one.id, "text": one.shown, "edit_history_tweet_ids": [one.id], **chosen}
+    return {"id": one.latest, "text": one.shown, "edit_history_tweet_ids": one.versions, **chosen}
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
 
 
 def user(author: Author) -> dict[str, Any]:

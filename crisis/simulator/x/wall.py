@@ -10,13 +10,15 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crisis.simulator.x import links
 from crisis.simulator.x.media import Picture
 
 KEPT_POSTS = 20_000
+EDIT_WINDOW = timedelta(minutes=30)
+MOST_EDITS = 5
 REMEMBERED_SECONDS = 24 * 3600
 _EPOCH_MS = 1_288_834_974_657
 _MENTION = re.compile(r"(?<![\w@])@(\w{1,15})")
@@ -49,6 +51,23 @@ class Post:
     deleted: bool = False
     hidden: bool = False
     pictures: Sequence[Picture] = ()
+    versions: list[str] = field(default_factory=list)
+    """The ids of all versions, oldest first; the post itself keeps the first."""
+
+    @property
+    def latest(self) -> str:
+        """The id that links and answers name now."""
+        return self.versions[-1] if self.versions else self.id
+
+    @property
+    def edited(self) -> bool:
+        """Whether its words were changed."""
+        return len(self.versions) > 1
+
+    @property
+    def editable_until(self) -> datetime:
+        """Half an hour after the first version (X API docs, edit posts)."""
+        return self.created_at + EDIT_WINDOW
 
 
 class Wall:
@@ -61,6 +80,7 @@ class Wall:
     def clear(self) -> None:
         """Forget every post and author."""
         self.posts: OrderedDict[str, Post] = OrderedDict()
+        self._versions: dict[str, str] = {}  # a later version's id to the first one's
         self.authors: dict[str, Author] = {}
         self._by_author: dict[str, list[str]] = {}
         self._recent: dict[tuple[str, str], tuple[float, str]] = {}
@@ -98,6 +118,7 @@ class Wall:
         text = _normal(text)
         self._last_id = max(self._last_id + 1, (int(time.time() * 1000) - _EPOCH_MS) << 22)
         number = str(self._last_id)
+        reply_to = self._versions.get(reply_to, reply_to) if reply_to else None
         short, urls = links.shortened(text, links.find(text), number)
         parent = self.posts.get(reply_to) if reply_to else None
         post = Post(
@@ -112,6 +133,7 @@ class Wall:
             mentions=frozenset(name.lower() for name in _MENTION.findall(text)),
             entities=_entities(short, urls),
             pictures=pictures,
+            versions=[number],
         )
         if pictures:  # X shows a post's own media as one more link at its end
             link = f"https://t.co/{number[-10:]}"
@@ -124,6 +146,20 @@ class Wall:
         self._recent[author.user_id, text] = (time.time(), number)
         self._forget()
         return post
+
+    def get(self, number: str) -> Post | None:
+        """The post that has this version."""
+        return self.posts.get(self._versions.get(number, number))
+
+    def edit(self, post: Post, text: str) -> None:
+        """A new version in the place of the post; every rule was checked before."""
+        self._last_id += 1
+        number, text = str(self._last_id), _normal(text)
+        short, urls = links.shortened(text, links.find(text), number)
+        post.text, post.shown, post.entities = text, html.escape(short, quote=False), _entities(short, urls)
+        post.versions.append(number)
+        self._versions[number] = post.id
+        self._recent[post.author.user_id, text] = (time.time(), post.id)
 
     def by(self, user_id: str) -> list[Post]:
         """Posts of one author that still stand, newest first."""
