@@ -10,7 +10,7 @@ COPY templates templates
 COPY --chmod=755 deploy/with-secrets.sh with-secrets
 # Installed in place: the templates are found beside the package.
 RUN pip install -e . && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin crisis \
-    && install -d -o crisis -m 700 /app/var /app/var/journal
+    && install -d -o crisis -m 700 /app/var /app/var/journal /app/var/media
 
 # Yours, if not mounted over at run time.
 COPY playbooks playbooks

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis.broadcasts import notice, planned_release
+from crisis.media import cleaning
 from crisis.models import Account, Unit, utcnow
 from crisis.oncall import approving, escalation, filling, rota_watch, wordings
 from crisis.runtime import Runtime
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
 TIDY_SECONDS = 60.0
+CLEAN_SECONDS = 3600.0
 CLIMB_SECONDS = 0.1
 OVERDUE = timedelta(seconds=2)  # work nobody has taken for so long: the wake-up was lost
 
@@ -95,6 +97,13 @@ def tidy(runtime: Runtime) -> None:
             log.info("inbound.erased", count=count)
     with runtime.database.writing() as session:
         tell_of_rotas(session, runtime)
+
+
+def clean(runtime: Runtime) -> None:
+    """Files of pictures and films that no row names."""
+    with runtime.database.reading() as session:
+        if count := cleaning.clean(session, runtime.media, utcnow()):
+            log.info("media.cleaned", files=count)
 
 
 def tell_of_rotas(session: Session, runtime: Runtime) -> None:
@@ -198,13 +207,16 @@ def main() -> None:
         signal.signal(number, lambda *_: stopping.set())
     with configured("clock") as runtime, last_resort.beside(runtime):
         process = pulse.process_name("clock")
-        tidied = -TIDY_SECONDS
+        tidied, cleaned = -TIDY_SECONDS, -CLEAN_SECONDS
         while not stopping.is_set():
             tick(runtime, process)
             if time.monotonic() - tidied >= TIDY_SECONDS:
                 tidied = time.monotonic()
                 with _noted("tidy"):
                     tidy(runtime)
+                if time.monotonic() - cleaned >= CLEAN_SECONDS:
+                    cleaned = time.monotonic()
+                    clean(runtime)
             stopping.wait(TICK_SECONDS)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -25,6 +26,7 @@ Kind = Literal["picture", "film"]
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "video/mp4": "mp4"}  # all that is ever kept
 SCRATCH_SECONDS = 6 * 3600  # what lies in the scratch folder longer was left by a process that died
 _PIECE = 1024 * 1024
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +106,41 @@ class Store:
         note = self.folder / "made" / f"{hashlib.sha256(recipe.encode()).hexdigest()}.json"
         with suppress(OSError, ValueError, TypeError, KeyError):
             kept = Kept(**json.loads(note.read_text(encoding="utf-8")))
-            if self.path(kept.sha256, kept.content_type).exists():
-                return kept
+            os.utime(self.path(kept.sha256, kept.content_type))  # in use: it is not cleaned away now
+            return kept
         kept = make()
         note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.scratch() as path:
             path.write_text(json.dumps(asdict(kept)), encoding="utf-8")
             path.replace(note)
         return kept
+
+    def untouched_since(self, before: float) -> list[Path]:
+        """The kept files that nobody has made or used since then (seconds since 1970)."""
+        found = []
+        with suppress(FileNotFoundError):  # nothing was ever kept here
+            for path in self.folder.iterdir():
+                with suppress(OSError):
+                    if _DIGEST.fullmatch(path.stem) and path.is_file() and path.stat().st_mtime < before:
+                        found.append(path)
+        return found
+
+    def remove_untouched(self, path: Path, before: float) -> bool:
+        """Remove one of them, unless it was touched meanwhile; True when it is gone by our hand."""
+        with suppress(OSError):  # another clock was faster
+            if path.stat().st_mtime < before:
+                path.unlink()
+                return True
+        return False
+
+    def forget_recipes(self, before: float) -> None:
+        """Remove old notes of what was made whose file is gone."""
+        with suppress(FileNotFoundError):
+            for note in (self.folder / "made").iterdir():
+                with suppress(OSError, ValueError, TypeError, KeyError):
+                    kept = Kept(**json.loads(note.read_text(encoding="utf-8")))
+                    if note.stat().st_mtime < before and not self.path(kept.sha256, kept.content_type).exists():
+                        note.unlink()
 
     def room_for(self, size: int) -> bool:
         """Does the disk hold a file of that many bytes twice, as it came and made anew?"""

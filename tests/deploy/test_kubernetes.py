@@ -153,7 +153,16 @@ def test_public_pages_of_exercises_have_a_volume_of_their_own() -> None:
         ]
         for name in ("sender-live", "sender-drill")
     }
-    assert claims == {"sender-live": ["public"], "sender-drill": ["public-drill"]}
+    assert claims == {"sender-live": ["public", "media"], "sender-drill": ["public-drill", "media"]}
+
+
+def test_whoever_touches_pictures_sees_the_same_folder() -> None:
+    for name in ("console", "sender-live", "sender-drill", "clock"):
+        spec = pod(OURS[name])["spec"]
+        (volume,) = (one for one in spec["volumes"] if one["name"] == "media")
+        assert volume["persistentVolumeClaim"]["claimName"] == "media"
+        (mount,) = (one for one in spec["containers"][0]["volumeMounts"] if one["name"] == "media")
+        assert mount["mountPath"] == "/app/var/media"
 
 
 def test_budgets_and_services_point_at_pods_that_are_there() -> None:

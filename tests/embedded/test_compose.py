@@ -55,6 +55,12 @@ def test_nothing_starts_on_old_tables(compose: dict[str, Any]) -> None:
     assert compose["services"]["sender-live"]["deploy"]["replicas"] == 2
 
 
+def test_whoever_touches_pictures_sees_the_same_folder(compose: dict[str, Any]) -> None:
+    for name in ("console", "sender-live", "sender-drill", "clock"):
+        assert "media:/app/var/media" in compose["services"][name]["volumes"], name
+    assert "media" in compose["volumes"]
+
+
 def test_every_secret_it_names_is_a_file(compose: dict[str, Any]) -> None:
     named = {secret for service in compose["services"].values() for secret in service.get("secrets", [])}
     assert named == set(compose["secrets"])

@@ -11,6 +11,22 @@ function tooLarge() {
 
 file.addEventListener("change", () => { if (tooLarge()) file.reportValidity(); });
 
+// The page that came back says why. What was typed and the chosen file stay, so that one mistake costs one change.
+function refused(page) {
+  form.querySelector("button").disabled = false;
+  state.hidden = true;
+  const told = page.querySelector("#upload [role=alert]");
+  const why = told ? document.adoptNode(told) : document.createElement("p");
+  if (!told) {
+    why.className = "wrong";
+    why.setAttribute("role", "alert");
+    why.textContent = page.querySelector("main")?.textContent.replace(/\s+/g, " ").trim() || page.title;
+  }
+  form.querySelector("[role=alert]")?.remove();
+  form.prepend(why);
+  why.scrollIntoView({ block: "center" });
+}
+
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const request = new XMLHttpRequest();
@@ -24,7 +40,7 @@ form.addEventListener("submit", (event) => {
   });
   request.addEventListener("load", () => {
     if (request.responseURL !== form.action) { location.href = request.responseURL; return; }
-    document.open(); document.write(request.responseText); document.close();
+    refused(new DOMParser().parseFromString(request.responseText, "text/html"));
   });
   request.addEventListener("error", () => { form.querySelector("button").disabled = false; state.hidden = true; form.submit(); });
   request.open("POST", form.action);
