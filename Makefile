@@ -1,12 +1,13 @@
 # make run          start everything on this machine (PORT=9000 for another port); Ctrl-C stops it
 # make test         all tests; ARGS="-k seal" picks some
 # make lint         style, types and import rules
-# make bench        measure; make screenshots: pictures of the pages for the documentation
+# make bench        measure, some forty minutes; make bench-quick: one round, some five
+# make screenshots  pictures of the pages for the documentation
 # make clean        remove what was built; var/, with your data, stays
 
 PYTHON := .venv/bin/python
 
-.PHONY: run test lint bench screenshots clean
+.PHONY: run test lint bench bench-quick screenshots clean
 
 run:
 	@sh bootstrap.sh run
@@ -27,6 +28,9 @@ bench:
 	@sh bootstrap.sh dev postgres
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -e '.[dev,bench]'
 	@exec $(PYTHON) -m benchmarks $(ARGS)
+
+bench-quick:
+	@$(MAKE) --no-print-directory bench ARGS="--quick $(ARGS)"
 
 screenshots:
 	@sh bootstrap.sh dev browser

@@ -1,26 +1,44 @@
-"""20,000 texts through a provider that accepts at once: ours, the usual queues, and the ceiling of the HTTP client.
+"""Thousands of texts through a provider that accepts at once: ours with one and two senders, and the client's ceiling.
 
-Everybody writes one outcome per recipient to the same kind of database. Ours is counted from before the release to the
-last outcome recorded; the queues from before the first task is queued to the last outcome recorded.
+Counted from before the release to the last outcome recorded in the database. Everybody measured here, the other queues
+too, has sent a hundred texts before, because a process that waits for a crisis has long been warm.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
-from crisis.models import Account, Delivery
+from benchmarks.processes import busy_seconds, peak_mib
+from crisis.models import Delivery, Destination, Group, Person, Unit, membership, new_id
 from crisis.states import DeliveryState, Mode
 from tests.stories.town import ROOT, Town, eventually, free_port, town
 
 DONE = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED)
+SENDERS = ("sender-live", "sender-live-2", "sender-live-3")
+WARM = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one broadcast cost. Memory is that of the largest sender, processor time that of all senders."""
+
+    people: int
+    seconds: float
+    sender_us: float  # of processor time, for each delivery
+    memory_mib: float
+
+    @property
+    def rate(self) -> float:
+        return self.people / self.seconds
 
 
 @contextmanager
@@ -37,89 +55,76 @@ def instant() -> Iterator[str]:
 
 
 @contextmanager
-def bulk_town(folder: Path, provider: str, database_url: str, people: int) -> Iterator[Town]:
-    """An installation whose SMS account has no limit, with `people` to reach and one live sender waiting."""
-
-    def unlimited(source: str) -> str:
-        head, mark, tail = source.partition('key = "sms-ous"\n')
-        own, end, rest = tail.partition("[[accounts]]")
-        old = own[own.index("base_url = ") :].split("\n", 1)[0]
-        return head + mark + "pace = 10000\n" + own.replace(old, f'base_url = "{provider}"') + end + rest
-
-    with town(folder, database_url=database_url, edit=unlimited) as here:
-        here.populate(people)
+def bulk_town(folder: Path, provider: str, database_url: str, shards: int = 1) -> Iterator[Town]:
+    """An installation whose SMS account has no limit, without people or processes yet."""
+    with town(folder, database_url=database_url) as here:
+        unlimited(folder / "crisis.toml", provider, shards)
         yield here
 
 
-def ours(folder: Path, provider: str, database_url: str, people: int) -> float:
-    """Recipients a second with one sender, release and recording included."""
-    with bulk_town(folder, provider, database_url, people) as here:
-        here.start("sender-live", "clock")
-        incident = here.open(Mode.LIVE)
-        start = time.perf_counter()
-        broadcast = here.release(incident, channels=("sms",))
-        eventually(lambda: here.counted(broadcast).get("accepted", 0) >= people, within=600, every=0.02)
-        took = time.perf_counter() - start
-        peak = _peak_mib(here.processes["sender-live"].pid)
-        with here.runtime.database.reading() as session:
-            recorded = session.scalar(
-                select(func.count()).select_from(Delivery).where(Delivery.state.in_(DONE), Delivery.attempts == 1)
+def unlimited(settings: Path, provider: str, shards: int = 1) -> None:
+    """Let the SMS account of a town speak to that provider, as fast as it can. For processes started from now on."""
+    head, mark, tail = settings.read_text().partition('key = "sms-ous"\n')
+    own, end, rest = tail.partition("[[accounts]]")
+    old = own[own.index("base_url = ") :].split("\n", 1)[0]
+    own = own.replace(old, f'base_url = "{provider}"')
+    split = f"shards = {shards}\n" if shards > 1 else ""
+    settings.write_text(head + mark + "pace = 10000\n" + split + own + end + rest)
+
+
+def crowd(here: Town, group: str, people: int) -> str:
+    """A new group of so many people with a phone each, written row by row as an import would leave them."""
+    with here.runtime.database.writing() as session:
+        unit_id = session.scalars(select(Unit.id).where(Unit.key == "ous")).one()
+        group_id, ids = new_id(), [new_id() for _ in range(people)]
+        first = here.people
+        here.people += people
+        session.execute(insert(Group.__table__).values(id=group_id, unit_id=unit_id, key=group, name=group))  # type: ignore[arg-type]
+        for start in range(0, people, 5000):
+            some = list(enumerate(ids[start : start + 5000], first + start))
+            session.execute(
+                insert(Person.__table__),  # type: ignore[arg-type]
+                [{"id": who, "unit_id": unit_id, "reference": f"b{n}", "name": f"Person {n}"} for n, who in some],
             )
-        if recorded != people:
-            raise AssertionError(f"{recorded} recorded of {people}")
-        print(f"      sender's memory at most {peak:.0f} MiB")
-        return people / took
+            session.execute(
+                insert(Destination.__table__),  # type: ignore[arg-type]
+                [{"person_id": who, "medium": "phone", "address": f"+4741{n:06}"} for n, who in some],
+            )
+            session.execute(insert(membership), [{"group_id": group_id, "person_id": who} for _, who in some])
+    return group
 
 
-def queue(folder: Path, provider: str, database_url: str, people: int, kind: str) -> float:
-    """Recipients a second with one task per recipient: kind is celery-prefork, celery-gevent or rq."""
-    with bulk_town(folder, provider, database_url, people) as here:
-        with here.runtime.database.writing() as session:
-            account = session.scalars(select(Account).where(Account.key == "sms-ous")).one()
-            account.paused_reason = "the peer's turn"
-        broadcast = here.release(here.open(Mode.LIVE), channels=("sms",))
-        environment = {
-            **here.environment,
-            "BENCH_PROVIDER": provider,
-            "BENCH_DATABASE": here.runtime.database.url,
-            "BENCH_REDIS": here.redis_url,
-        }
-        os.environ.update({name: environment[name] for name in environment if name.startswith("BENCH_")})
-        with here.runtime.database.reading() as session:
-            rows = [(str(one.id), one.address) for one in session.execute(select(Delivery.id, Delivery.address)).all()]
-        workers = _workers(kind, environment)
-        try:
-            from benchmarks import peers  # noqa: PLC0415 - reads the environment set above
-
-            peers.wait_until_up(kind)
-            start = time.perf_counter()
-            peers.enqueue(kind, rows)
-            eventually(lambda: _recorded(here) >= people, within=900, every=0.05)
-            return people / (time.perf_counter() - start)
-        finally:
-            for worker in workers:
-                worker.terminate()
-            for worker in workers:
-                worker.wait(20)
-            del broadcast
-
-
-def _recorded(here: Town) -> int:
+def send(here: Town, incident: uuid.UUID, group: str, people: int, senders: int = 1) -> Run:
+    """Release one broadcast to a group and wait until every outcome is recorded."""
+    pids = [here.processes[name].pid for name in SENDERS[:senders]]
+    before = sum(map(busy_seconds, pids))
+    start = time.perf_counter()
+    broadcast = here.release(incident, channels=("sms",), audiences=(group,))
+    eventually(lambda: here.counted(broadcast).get("accepted", 0) >= people, within=1200, every=0.03)
+    took = time.perf_counter() - start
+    spent = sum(map(busy_seconds, pids)) - before
     with here.runtime.database.reading() as session:
-        return session.scalar(select(func.count()).select_from(Delivery).where(Delivery.state.in_(DONE))) or 0
+        asked = select(func.count()).where(Delivery.broadcast_id == broadcast, Delivery.state.in_(DONE))
+        recorded = session.scalar(asked.where(Delivery.attempts == 1))
+    if recorded != people:
+        raise AssertionError(f"{recorded} recorded once of {people}")
+    return Run(people, took, spent / people * 1e6, max(map(peak_mib, pids)))
 
 
-def _workers(kind: str, environment: dict[str, str]) -> list[subprocess.Popen[bytes]]:
-    celery = [sys.executable, "-m", "celery", "-A", "benchmarks.peers", "worker", "-l", "ERROR", "--without-mingle"]
-    commands = {
-        "celery-prefork": [[*celery, "-P", "prefork", "-c", "2"]],
-        "celery-gevent": [[*celery, "-P", "gevent", "-c", "100"]],
-        "rq": [[sys.executable, "-m", "benchmarks.peers", "rq"]] * 2,
-    }[kind]
-    return [
-        subprocess.Popen(one, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for one in commands
-    ]
+def warmed(here: Town, senders: int = 1) -> uuid.UUID:
+    """Start senders and clock, and let them send a hundred texts. Gives the incident."""
+    for name in (*SENDERS[:senders], "clock"):  # one by one: starting costs seconds of processor time
+        here.start(name)
+    incident = here.open(Mode.LIVE)
+    send(here, incident, crowd(here, "warm", WARM), WARM, senders)
+    return incident
+
+
+def ours(folder: Path, provider: str, database_url: str, people: int, senders: int = 1) -> Run:
+    """One broadcast, with so many senders that share the account in as many shards."""
+    with bulk_town(folder, provider, database_url, senders) as here:
+        group = crowd(here, "everybody", people)
+        return send(here, warmed(here, senders), group, people, senders)
 
 
 def ceiling(provider: str, people: int) -> float:
@@ -132,10 +137,3 @@ def ceiling(provider: str, people: int) -> float:
         check=True,
     )
     return float(told.stdout)
-
-
-def _peak_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0

@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import redis
@@ -25,13 +26,21 @@ from crisis.states import DeliveryState, Outcome
 
 TEXT = "Oslo universitetssykehus: Mange er skadd ved Oslo S. Vi tar imot skadde. Neste melding kl. 04:15."
 
-app = Celery("peers", broker=os.environ.get("BENCH_REDIS", "redis://127.0.0.1:1/0"))
-app.conf.update(
-    task_ignore_result=True,
-    worker_prefetch_multiplier=100,
-    broker_connection_retry_on_startup=True,
-    broker_transport_options={"global_keyprefix": "celery-"},
-)
+
+@cache
+def celery(broker: str) -> Celery:
+    """One for each broker: it keeps its connections, also to one that is gone."""
+    made = Celery("peers", broker=broker)
+    made.conf.update(
+        task_ignore_result=True,
+        worker_prefetch_multiplier=100,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"global_keyprefix": "celery-"},
+    )
+    return made
+
+
+app = celery(os.environ.get("BENCH_REDIS", "redis://127.0.0.1:1/0"))  # the workers' own
 
 _parts: dict[int, tuple[Client, Database]] = {}  # by process: neither survives a fork
 
@@ -72,7 +81,7 @@ def deliver(delivery_id: str, address: str) -> None:
         )
 
 
-celery_deliver = app.task(deliver)
+app.task(deliver, name="deliver")
 
 
 def enqueue(kind: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -81,10 +90,10 @@ def enqueue(kind: str, rows: Sequence[tuple[str, str]]) -> None:
         queue = Queue("peers", connection=redis.Redis.from_url(os.environ["BENCH_REDIS"]))
         queue.enqueue_many([Queue.prepare_data(deliver, args=row, result_ttl=0) for row in rows])
     else:
-        app.conf.broker_url = os.environ["BENCH_REDIS"]
-        with app.producer_pool.acquire(block=True) as producer:
+        sending = celery(os.environ["BENCH_REDIS"])
+        with sending.producer_pool.acquire(block=True) as producer:
             for row in rows:
-                celery_deliver.apply_async(row, producer=producer)
+                sending.send_task("deliver", row, producer=producer)
 
 
 def wait_until_up(kind: str) -> None:
@@ -92,9 +101,8 @@ def wait_until_up(kind: str) -> None:
     if kind == "rq":
         time.sleep(4)
         return
-    app.conf.broker_url = os.environ["BENCH_REDIS"]
-    deadline = time.monotonic() + 30
-    while not app.control.inspect(timeout=1).ping():
+    deadline = time.monotonic() + 60
+    while not celery(os.environ["BENCH_REDIS"]).control.inspect(timeout=1).ping():
         if time.monotonic() > deadline:
             raise TimeoutError("Celery's workers did not start")
 

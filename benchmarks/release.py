@@ -17,7 +17,7 @@ from tests.stories.town import eventually, town
 def measure(folder: Path, *, database_url: str = "", rounds: int = 60, people: int = 20) -> None:
     """Release `rounds` times and print how long each provider waited for its first request."""
     heading(f"From release to the first request at each provider ({'PostgreSQL' if database_url else 'SQLite'})")
-    with town(folder, database_url=database_url, edit=_unpaced) as here:
+    with town(folder, database_url=database_url, edit=unpaced) as here:
         here.populate(people, channels=("phone", "mailbox"))
         here.start("sender-live", "clock")
         first: dict[str, float] = {}
@@ -52,6 +52,6 @@ def _place(number: int) -> dict[str, str]:
     return {"place": f"Oslo S spor {number}", "hospital": "ulleval", "kin_phone": "23 00 00 50"}
 
 
-def _unpaced(source: str) -> str:
+def unpaced(source: str) -> str:
     """X's limit is X's; here only our own delay is of interest."""
     return source.replace('channel = "x"', 'channel = "x"\npace = 100')

@@ -34,6 +34,7 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=True,
+                pool_use_lifo=True,
                 connect_args={"connect_timeout": 5, "options": "-c timezone=utc -c lock_timeout=15s"},
             )
         self._writing = sessionmaker(self.engine.execution_options(crisis_write=True), expire_on_commit=False)
@@ -61,14 +62,14 @@ class Database:
 def _sqlite_engine(url: str) -> Engine:
     path = url.removeprefix("sqlite:///")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_use_lifo=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         connection.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-            f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384;"
+            f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096;"
         )
 
     @event.listens_for(engine, "begin")

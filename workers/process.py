@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import sys
 import time
@@ -18,10 +19,13 @@ from crisis.runtime import Runtime
 from crisis.sending import pulse
 from crisis.settings import SettingsError
 
+_ARENA_MAX = -8  # M_ARENA_MAX; glibc manual, malloc tunable parameters
+
 
 @contextlib.contextmanager
 def configured(kind: str) -> Iterator[Runtime]:
     """The runtime of a worker called `kind`. Ends the process with one clear message when the settings are wrong."""
+    one_heap()
     logs.set_up(kind)
     traces.set_up(kind)
     try:
@@ -34,6 +38,15 @@ def configured(kind: str) -> Iterator[Runtime]:
         with contextlib.suppress(Exception), parts.database.writing() as session:  # going anyway
             pulse.leave(session, pulse.process_name(kind))
         parts.close()
+
+
+def one_heap() -> None:
+    """Let all threads share one heap; to be called before there are any.
+
+    glibc gives each thread its own and keeps what was once needed there: a sender that had sent 20,000 held 56 MiB more.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another libc has no such thing
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 class Flag:
