@@ -25,6 +25,8 @@ def with_question(rendered: Rendered, facts: Facts, language: Language) -> Rende
     if facts.form == "voice":
         return rendered
     gap = "\n\n" if facts.form == "full" else "\n"
+    if facts.measure(gap).over:  # a template of WhatsApp takes no line break
+        gap = " "
     return Rendered(rendered.title, f"{rendered.text}{gap}{QUESTION[language]}")
 
 

@@ -26,7 +26,7 @@ from crisis.settings import Frozen, Language
 PLACE = "{{1}}"
 LONGEST_BODY = 1024  # characters of a template with its values (WhatsApp docs, template body)
 ROOM = 900  # of those for the frozen text; the rest is for the fixed words around it
-STATEMENTS = frozenset({"initial", "update", "correction", "all_clear"})  # we begin; anything else answers somebody
+STATEMENTS = frozenset({"initial", "update", "correction", "all_clear", "call_out"})  # we begin; else we answer
 _REFUSED_IN_PLACE = re.compile(r"[\n\r\t]| {5,}")  # WhatsApp docs, template parameters
 
 
