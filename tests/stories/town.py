@@ -120,11 +120,11 @@ class Town:
                 else:
                     self.processes[name] = nursery.Process(commands[name], self.environment, log=log)
         if "console" in names:
-            eventually(lambda: _answers(self.runtime.settings.console.port), within=30)
+            eventually(lambda: _answers(self.runtime.settings.console.port), within=90)
         for name in names:
             if name.startswith("sender"):
                 pid = self.processes[name].pid
-                eventually(lambda pid=pid: self._beats(pid), within=30)
+                eventually(lambda pid=pid: self._beats(pid), within=90)
 
     def _beats(self, pid: int) -> bool:
         with self.runtime.database.reading() as session:
