@@ -22,6 +22,7 @@ from crisis.broadcasts.release import stop_rest
 from crisis.channels.registry import FACTS
 from crisis.models import Account, Broadcast, Delivery, Incident, Removal, Tally
 from crisis.playbooks.playbook import Playbook
+from crisis.sending import removals
 from crisis.settings import Settings
 from crisis.states import REACHED, STANDS, BroadcastState, Manner, NotAllowed, Purpose, RemovalState, Role
 
@@ -47,6 +48,7 @@ class Choice:
     until: datetime | None  # the first of its posts can no longer be changed after this; None: always, or never
     threads: bool
     deletes_per: tuple[int, timedelta] | None
+    deletes_used: int = 0  # of what the network takes down in that time
 
     @property
     def best(self) -> Manner:
@@ -86,8 +88,10 @@ def _choice(
     possible = [Manner.IN_PLACE] if untils else []
     possible += [Manner.APART] if facts.deletes else []
     soonest = min((one for one in untils if one.year < manners.ALWAYS.year), default=None)
+    used = removals.used(session, account.id, facts.deletes_per, now) if facts.deletes_per else 0
+    possible.append(Manner.UNDER)
     return Choice(
-        account, facts.label, reached, posts, (*possible, Manner.UNDER), soonest, facts.threads, facts.deletes_per
+        account, facts.label, reached, posts, possible, soonest, facts.threads, facts.deletes_per, deletes_used=used
     )
 
 

@@ -59,7 +59,7 @@ def due(now: datetime) -> ColumnElement[bool]:
 
 def claim(session: Session, account_id: uuid.UUID, limit: Limit | None, now: datetime) -> list[Claimed]:
     """Take what may be taken down on this account now, oldest first; the rest waits until the network allows more."""
-    room = AT_ONCE if limit is None else min(AT_ONCE, limit[0] - _taken(session, account_id, limit, now))
+    room = AT_ONCE if limit is None else min(AT_ONCE, limit[0] - used(session, account_id, limit, now))
     if room <= 0:
         _wait(session, account_id, limit, now)
         return []
@@ -172,7 +172,7 @@ def _calls(account_id: uuid.UUID, limit: Limit, now: datetime) -> list[ColumnEle
     ]
 
 
-def _taken(session: Session, account_id: uuid.UUID, limit: Limit, now: datetime) -> int:
+def used(session: Session, account_id: uuid.UUID, limit: Limit, now: datetime) -> int:
     """How many of what the network allows are used, those in the air among them."""
     ended = session.scalar(select(func.count(Attempt.id)).where(*_calls(account_id, limit, now))) or 0
     flying = session.scalar(

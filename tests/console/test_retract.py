@@ -10,7 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from crisis import audit
-from crisis.models import AuditRow, Delivery, Removal
+from crisis.channels.base import Accepted
+from crisis.channels.registry import FACTS
+from crisis.models import Account, AuditRow, Delivery, Removal, utcnow
+from crisis.sending import removals as removals_
 from crisis.states import BroadcastState, DeliveryState, Manner, RemovalState
 from tests.console.scene import Browser, Night, a_night, board
 
@@ -109,3 +112,14 @@ def test_nobody_without_the_right_takes_anything_down(night: Night, released: uu
         answer = browser.client.post(f"/broadcasts/{released}/retract/down", data={"account": "x-live", "reason": "r"})
         assert answer.status_code == status
     assert removals(night) == []
+
+
+def test_what_is_left_of_what_the_network_takes_down_is_shown(night: Night, kari: Browser, released: uuid.UUID) -> None:
+    page = f"/broadcasts/{released}/retract"
+    kari.follow(page, f"{page}/down", account="x-live", reason="a name in it")
+    with night.scene.runtime.database.writing() as session:
+        account = session.scalars(select(Account).where(Account.key == "x-live")).one()
+        claimed = removals_.claim(session, account.id, FACTS["x"].deletes_per, utcnow())
+        for one in claimed:
+            removals_.settle(session, one, Accepted(one.provider_id), utcnow(), utcnow())
+    assert "The network takes down 50 in 15 minutes. <b>48 of them are left now.</b>" in kari.get(page).text
