@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from crisis.broadcasts import notice, planned_release
 from crisis.media import cleaning
 from crisis.models import Account, Unit, utcnow
-from crisis.oncall import approving, escalation, filling, rota_watch, wordings
+from crisis.oncall import approving, escalation, filling, practice, rota_watch, wordings
 from crisis.runtime import Runtime
 from crisis.sending import fallback, pulse, removals, sweep
 from crisis.states import Mode, Role
@@ -54,7 +54,7 @@ def tick(runtime: Runtime, process: str) -> None:
     for telling in (tell_of_stopped_accounts, tell_of_ending_credentials, tell_of_switched):
         with _noted(telling.__name__), runtime.database.writing() as session:
             telling(session, runtime)
-    for going_on in (ask_second_persons, climb, let_planned_go, ask_on, wake_forgotten):
+    for going_on in (ask_second_persons, practise, climb, let_planned_go, ask_on, wake_forgotten):
         with _noted(going_on.__name__):
             going_on(runtime)
 
@@ -79,6 +79,19 @@ def ask_second_persons(runtime: Runtime) -> None:
     """What waits for an approval, or left without one, opens an alert in units that have an escalation for it."""
     with runtime.database.writing() as session:
         approving.ask(session, runtime.settings, utcnow())
+
+
+def practise(runtime: Runtime) -> None:
+    """Monthly practice call-outs that are due are let go, each in a transaction of its own, and those over are counted."""
+    with runtime.database.reading() as session:
+        due = practice.due(session, runtime.settings, utcnow())
+    for unit_id, day in due:
+        with _noted("practise"), runtime.database.writing() as session:
+            shelf = runtime.playbooks.shelf()
+            row = practice.begin(session, unit_id, day, runtime.settings, shelf, runtime.answers, utcnow())
+            log.info("practice.begun", day=str(day), why_not=row.why_not)
+    with runtime.database.writing() as session:
+        practice.end_finished(session, utcnow())
 
 
 def climb(runtime: Runtime) -> None:

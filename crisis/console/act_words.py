@@ -91,6 +91,8 @@ ACTS: Mapping[str, str] = {
     "planned.resumed": N_("gave a paused post a new time"),
     "planned.withdrawn": N_("took a planned post back to a draft"),
     "planned.written": N_("wrote a planned post"),
+    "practice.paused": N_("stopped the monthly practice call-outs"),
+    "practice.planned": N_("planned the monthly practice call-out"),
     "post.accepted": N_("accepted a post as it stands"),
     "playbook.revoked": N_("took a sign-off back"),
     "playbook.signed": N_("signed off a message"),

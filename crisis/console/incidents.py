@@ -145,7 +145,7 @@ def _chosen(form: Mapping[str, str]) -> tuple[Mode, Playbook]:
 
 def _form(form: Mapping[str, str], wrong: str) -> str:
     shelf, today = runtime().playbooks.shelf(), utcnow().astimezone(unit().settings.tz).date()
-    fitting = [one for one in shelf.playbooks.values() if one.kind == unit().settings.kind]
+    fitting = [one for one in shelf.playbooks.values() if one.kind == unit().settings.kind and not one.staff_only]
     return render_template(
         "console/incident_new.html",
         section="incidents",

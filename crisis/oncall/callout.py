@@ -265,6 +265,15 @@ def finish(session: Session, actor: Actor, call_out: CallOut, now: datetime) -> 
     _record(session, actor, "call_out.finished", call_out, {})
 
 
+def expire(session: Session, actor: Actor, call_out: CallOut, now: datetime) -> None:
+    """Its time is up, whoever has not answered: nobody more is asked, and nobody is told anything."""
+    actor.demand(Role.OFFICER, call_out.unit_id)
+    check_move(CALL_OUT_MOVES, call_out.state, CallOutState.CLOSED)
+    _end(session, call_out, "its time is up", now)
+    filling.spare(session, call_out)
+    _record(session, actor, "call_out.finished", call_out, {"reason": "its time is up"})
+
+
 def _end(session: Session, call_out: CallOut, reason: str, now: datetime) -> None:
     call_out.state, call_out.end_reason, call_out.due_at = CallOutState.CLOSED, reason, None
     call_out.ended_at = now

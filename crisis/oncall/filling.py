@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from crisis import audit
 from crisis.actor import SYSTEM
 from crisis.broadcasts import notice
-from crisis.models import Ask, Broadcast, CallOut, Delivery, Person, User
+from crisis.models import Ask, Broadcast, CallOut, Delivery, Person, Practice, User
 from crisis.oncall import callout_words, tries
 from crisis.oncall.candidates import wants_of
 from crisis.oncall.waves import Candidate, Comer, allot, missing, next_wave
@@ -229,6 +229,8 @@ def exhaust(session: Session, call_out: CallOut, why: str, settings: Settings, n
     session.flush()
     broadcast = session.get_one(Broadcast, call_out.broadcast_id)
     lacking = sum(missing(wants_of(call_out), coming(session, call_out)).values())
+    if session.scalar(select(Practice.id).where(Practice.call_out_id == call_out.id)) is not None:
+        return  # in a practice somebody never answers: the figures say so, and no alarm is worn out by it
     told = {user.id: user for user in notice.users_with(session, call_out.unit_id, Role.OFFICER, but=None)}
     opener = session.get(User, call_out.opened_by) if call_out.opened_by else None
     if opener is not None:

@@ -177,6 +177,11 @@ class Playbook(Frozen):
     staff_note: Texts
     checklist: tuple[Step, ...] = ()
 
+    @property
+    def staff_only(self) -> bool:
+        """It calls staff in and says nothing to anybody else, so no incident is opened with it by hand."""
+        return bool(self.messages) and all(message.phase == "call_out" for message in self.messages.values())
+
     def slots_of(self, message_key: str) -> dict[str, Slot]:
         """The slots one message uses, in the order of the file."""
         used = self.messages[message_key].names()
