@@ -69,13 +69,13 @@ def planned_wanted(post: PlannedPost, who: str, settings: Settings) -> Notice:
     url = f"{settings.console.public_url}/approvals"
     at = post.at.astimezone(settings.unit(post.unit.key).tz)
     titles: dict[Language, str] = {
-        "nb": "En planlagt post venter på et ja",
-        "nn": "Ein planlagd post ventar på eit ja",
+        "nb": "Et planlagt innlegg venter på et ja",
+        "nn": "Eit planlagt innlegg ventar på eit ja",
         "en": "A planned post waits for a yes",
     }
     texts: dict[Language, str] = {
-        "nb": f"{who} har planlagt posten «{post.title}» {at:%d.%m. kl. %H:%M}. Les og svar før det: {url}",
-        "nn": f"{who} har planlagt posten «{post.title}» {at:%d.%m. kl. %H:%M}. Les og svar før det: {url}",
+        "nb": f"{who} har planlagt innlegget «{post.title}» {at:%d.%m. kl. %H:%M}. Les og svar før det: {url}",
+        "nn": f"{who} har planlagt innlegget «{post.title}» {at:%d.%m. kl. %H:%M}. Les og svar før det: {url}",
         "en": f"{who} has planned the post '{post.title}' for {at:%Y-%m-%d %H:%M}. Read and answer before then: {url}",
     }
     return Notice("planned_wanted", texts, titles)

@@ -17,6 +17,7 @@ from crisis.sentence import Sentence
 from crisis.states import DeliveryState, PlannedState, Purpose
 
 CLOSE = timedelta(hours=2)  # two posts on one account nearer than this push each other off the screen
+MORNING = 9  # proposed instead of the night
 NIGHT = (22, 7)  # from this hour until that one, on the unit's clock
 _STANDING = (PlannedState.PLANNED, PlannedState.APPROVED, PlannedState.RELEASED)
 
@@ -165,11 +166,15 @@ def waiting(session: Session, units: Collection[uuid.UUID]) -> Sequence[PlannedP
 
 
 def next_time(post: PlannedPost, now: datetime, zone: tzinfo) -> datetime:
-    """A time to propose for a post without one, or whose time has passed: its hour again, on the first day it can be."""
-    soon = now + timedelta(hours=1)
+    """A time to propose: its own, or its hour again on the first day that can be; for one without a time, soon, by day."""
+    soon = now + timedelta(minutes=10)
     if post.at is None:
-        return soon.astimezone(zone)
-    wanted = post.at.astimezone(zone)
+        first = (now + timedelta(hours=1)).astimezone(zone)
+        if not in_the_night(first, zone):
+            return first
+        wanted = first.replace(hour=MORNING, minute=0)
+    else:
+        wanted = post.at.astimezone(zone)
     while wanted < soon:
         wanted = (wanted.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)  # by the clock on the wall
     return wanted
@@ -177,7 +182,7 @@ def next_time(post: PlannedPost, now: datetime, zone: tzinfo) -> datetime:
 
 def warnings(session: Session, post: PlannedPost, zone: tzinfo) -> list[Sentence]:
     """What somebody should think of before this leaves at its time. Nothing of it forbids anything."""
-    if post.at is None or post.state in (PlannedState.CANCELLED, PlannedState.RELEASED):
+    if post.at is None or post.state in (PlannedState.CANCELLED, PlannedState.RELEASED, PlannedState.PAUSED):
         return []
     found = []
     if in_the_night(post.at, zone):

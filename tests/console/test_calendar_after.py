@@ -156,7 +156,12 @@ def test_the_hour_comes_again_by_the_clock_on_the_wall(night: Night) -> None:
     post = PlannedPost(at=night.scene.now.astimezone(zone).replace(hour=9, minute=0) - timedelta(days=200))
     again = planned_calendar.next_time(post, night.scene.now, zone)
     assert again.strftime("%H:%M") == "09:00"
-    assert timedelta(hours=1) <= again - night.scene.now <= timedelta(hours=26)
+    assert timedelta(minutes=10) <= again - night.scene.now <= timedelta(hours=26)
+    for hour, proposed in ((12, "13:00"), (21, "09:00"), (3, "09:00")):
+        asked = night.scene.now.astimezone(zone).replace(hour=hour, minute=0, second=0)
+        by_day = planned_calendar.next_time(PlannedPost(at=None), asked, zone)
+        assert by_day.strftime("%H:%M") == proposed
+        assert by_day > asked
 
 
 def test_a_campaign_is_followed_by_its_tag(night: Night) -> None:
