@@ -10,7 +10,9 @@ from flask.typing import ResponseReturnValue
 from crisis.console import happening, health
 from crisis.console.guard import signed_in
 from crisis.console.here import actor, fragment, runtime, signed_in_visitor
+from crisis.console.triage_words import lane_words
 from crisis.models import utcnow
+from crisis.triage import views
 
 pages = Blueprint("first", __name__)
 
@@ -37,5 +39,9 @@ def _seen() -> dict[str, Any]:
             "happening": happening.look(session, actor(), utcnow()),
             "health": health.look(session, units, shelf, utcnow(), redis=redis, settings=parts.settings),
             "several": len(units) > 1,
+            "lane_words": lane_words(),
+            "targets": {one.id: one.settings.triage for one in units},
+            "minutes": lambda at: max(0, int((utcnow() - at).total_seconds() // 60)),
+            "many": views.MANY,
             "lately": (utcnow() - happening.NEWS).date(),
         }

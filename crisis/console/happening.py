@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
 from crisis.broadcasts import planned_calendar
-from crisis.models import Alert, Broadcast, InboundRow, Incident, Tally, Unit, User
+from crisis.models import Alert, Broadcast, InboundRow, Incident, Spike, Tally, Unit, User
 from crisis.oncall import callout_board, roster, rota_watch
 from crisis.states import AlertState, BroadcastState, DeliveryState, Mode, Purpose, Role
+from crisis.triage import spikes, views
 
 MOST_ALERTS = 20
 NEWS = timedelta(days=2)  # so long the first page tells of planned posts that did not get through
@@ -49,6 +50,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """What people wrote to one unit and nobody has settled, lane by lane, and whether more is said than usual."""
+
+    unit_id: uuid.UUID
+    unit: str
+    mode: Mode
+    lanes: Sequence[views.LaneNow]  # those where something waits
+    spike: Spike | None
+
+
+@dataclass(frozen=True, slots=True)
 class Happening:
     incidents: Sequence[OpenIncident]
     approvals: Sequence[Waiting]
@@ -60,6 +72,7 @@ class Happening:
     planned: int = 0  # those that wait for a yes, for those who may give it
     not_through: int = 0  # those of the last two days that did not get through everywhere
     troubles: Sequence[rota_watch.Trouble] = ()
+    queues: Sequence[Queue] = ()
     call_outs: Sequence[callout_board.Standing] = ()
 
 
@@ -86,8 +99,23 @@ def look(session: Session, actor: Actor, now: datetime) -> Happening:
         planned=sum(planned for unit_id, (_, planned) in posts.items() if unit_id in mine_to_judge),
         not_through=planned_calendar.gone_wrong(session, actor, now - NEWS),
         troubles=troubles,
+        queues=_queues(session, actor, now),
         call_outs=callout_board.standings(session, now, units=actor.units()),
     )
+
+
+def _queues(session: Session, actor: Actor, now: datetime) -> list[Queue]:
+    """Of every unit where somebody waits or more is said than usual, live before drills."""
+    spiking = {(one.unit_id, one.mode): one for one in spikes.seen(session, actor.units(), now)}
+    units = session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(actor.units())).order_by(Unit.name)).all()
+    found = []
+    for mode in (Mode.LIVE, Mode.DRILL):
+        for unit_id, name in units:
+            lanes = [one for one in views.lanes(session, unit_id, mode) if one.count]
+            spike = spiking.get((unit_id, mode))
+            if lanes or spike:
+                found.append(Queue(unit_id, name, mode, lanes, spike))
+    return found
 
 
 def _incidents(session: Session, actor: Actor) -> list[OpenIncident]:

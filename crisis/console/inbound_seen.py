@@ -22,8 +22,8 @@ from crisis.console.wording import said
 from crisis.models import Account, Broadcast, InboundRow, Incident, Unit, User, utcnow
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import LANGUAGES, Language
-from crisis.states import BroadcastState, InboundState, Mode, Purpose, Role
-from crisis.triage import answers, handover, queue, thread
+from crisis.states import BroadcastState, InboundState, Lane, Mode, Purpose, Role
+from crisis.triage import answers, handover, hiding, queue, thread
 
 
 def page(session: Session, inbound_id: uuid.UUID, body: str = "", spoken: Language | None = None) -> dict[str, Any]:
@@ -89,6 +89,8 @@ def facts(session: Session, inbound_id: uuid.UUID) -> dict[str, Any]:
         "given": given,
         "lane_word": lane_words()[row.lane],
         "target": unit().settings.triage.target(row.lane),
+        "hiding": hiding.of(session, row.id),
+        "hides": hiding.can_hide(row.channel) and not row.private and row.lane != Lane.DANGER,
         "minutes": max(0, int((now - row.at).total_seconds() // 60)),
         "why": [said(one["words"], one["facts"]) for one in row.reasons],
     }

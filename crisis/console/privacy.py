@@ -1,0 +1,118 @@
+"""What is kept of private people: the unit's rules, what was erased, erasing one author, and what was said in an incident
+as a file. Also hiding abuse, which keeps evidence.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext, ngettext
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crisis import audit
+from crisis.console import found
+from crisis.console import inbound_seen as seen
+from crisis.console.guard import may
+from crisis.console.here import actor, runtime, unit
+from crisis.console.triage_words import lane_words
+from crisis.console.wording import refusal
+from crisis.models import AuditRow, InboundRow, Incident, utcnow
+from crisis.states import NotAllowed, Role
+from crisis.triage import export, hiding, privacy
+
+pages = Blueprint("privacy", __name__)
+
+Export = Callable[[Session, uuid.UUID], Iterator[str]]
+FORMATS: dict[str, tuple[Export, str]] = {
+    "csv": (export.as_csv, "text/csv"),
+    "json": (export.as_json, "application/json"),
+}
+
+
+@pages.get("/privacy")
+@may(Role.ADMINISTRATOR, Role.APPROVER, Role.OFFICER)
+def show() -> ResponseReturnValue:
+    here = unit()
+    with runtime().database.reading() as session:
+        counted = session.execute(
+            select(InboundRow.lane, func.count(), func.count(InboundRow.erased_at), func.min(InboundRow.at))
+            .where(InboundRow.unit_id == here.id)
+            .group_by(InboundRow.lane)
+        ).all()
+        known: dict[str, tuple[int, int, datetime | None]] = {lane: (count - erased, erased, oldest) for lane, count, erased, oldest in counted}
+        asked = session.scalars(
+            select(AuditRow)
+            .where(AuditRow.unit_id == here.id, AuditRow.act == "inbound.author_erased")
+            .order_by(AuditRow.number.desc())
+            .limit(20)
+        ).all()
+        last = session.scalar(select(func.max(InboundRow.erased_at)).where(InboundRow.unit_id == here.id))
+        incidents = session.scalars(
+            select(Incident).where(Incident.unit_id == here.id).order_by(Incident.opened_at.desc()).limit(50)
+        ).all()
+        return render_template(
+            "console/privacy.html",
+            section="privacy",
+            lanes=[
+                (word, here.settings.keeps(lane), *known.get(lane, (0, 0, None))) for lane, word in lane_words().items()
+            ],
+            last=last,
+            asked=asked,
+            incidents=incidents,
+        )
+
+
+@pages.post("/privacy/erase")
+@may(Role.ADMINISTRATOR)
+def erase() -> ResponseReturnValue:
+    """Everything one person has said, because they asked."""
+    try:
+        with runtime().database.writing() as session:
+            count = privacy.erase_author(session, actor(), unit().id, request.form.get("author", ""), utcnow())
+        flash(
+            ngettext("%(num)d message is erased.", "%(num)d messages are erased.", count), "good" if count else "warn"
+        )
+    except NotAllowed as refused:
+        flash(refusal(refused), "warn")
+    return redirect(url_for("privacy.show"))
+
+
+@pages.get("/incidents/<uuid:incident_id>/heard.<any(csv, json):kind>")
+@may(Role.ADMINISTRATOR, Role.APPROVER, Role.OFFICER)
+def download(incident_id: uuid.UUID, kind: str) -> ResponseReturnValue:
+    """What was said in an incident. Who took it stands in the record: it is about private people."""
+    lines, type_ = FORMATS[kind]
+    with runtime().database.writing() as session:
+        incident = found.incident(session, incident_id)
+        audit.record(
+            session, actor(), "inbound.exported", f"incident:{incident.id}", unit_id=incident.unit_id,
+            details={"format": kind, "mode": str(incident.mode)},
+        )  # fmt: skip
+        name = f"said-{incident.opened_at:%Y-%m-%d}-{incident.id.hex[-6:]}.{kind}"
+
+    def stream() -> Iterator[str]:
+        with database.reading() as session:
+            yield from lines(session, incident_id)
+
+    database = runtime().database
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(stream(), content_type=f"{type_}; charset=utf-8", headers=headers)
+
+
+@pages.post("/triage/<uuid:inbound_id>/hide")
+@may(Role.TRIAGER)
+def hide(inbound_id: uuid.UUID) -> ResponseReturnValue:
+    """The listener hides it in a moment; the page of the inbound shows what became of it."""
+    try:
+        with runtime().database.writing() as session:
+            row = seen.inbound(session, inbound_id)
+            hiding.ask(session, actor(), row.id, utcnow())
+        flash(gettext("It is being hidden. The evidence is kept."), "good")
+    except NotAllowed as refused:
+        flash(refusal(refused), "warn")
+    return redirect(url_for("inbound.show", inbound_id=inbound_id))
