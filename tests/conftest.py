@@ -14,6 +14,27 @@ from tests.databases import clean_postgres, fresh_postgres
 from tests.postgres import running_postgres
 from tests.tables import make_tables
 
+LONG = ("tests/stories/", "tests/breakglass/", "tests/browser/", "tests/embedded/test_run", "tests/embedded/test_boot")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Stories first, the same number for each worker, so that none has minutes left when the others have ended.
+
+    Each worker begins with its part of the list, in order, and takes from the others' ends when it has done it.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    stories = [item for item in items if item.nodeid.startswith(LONG)]
+    others = [item for item in items if not item.nodeid.startswith(LONG)]
+    total, taken, dealt = len(items), 0, []
+    for number in range(workers):
+        size = total // (workers - number)  # as pytest-xdist cuts the list
+        total -= size
+        mine = stories[number::workers]
+        rest = max(0, size - len(mine))
+        dealt += [*mine, *others[taken : taken + rest]]
+        taken += rest
+    items[:] = [*dealt, *others[taken:]]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def product_hasher() -> Iterator[PasswordHasher]:
