@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from crisis.channels.registry import FACTS
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
@@ -50,3 +52,8 @@ def test_every_promise_names_a_test_that_exists() -> None:
         source = next((place.read_text() for place in places if place.exists()), "")
         missing += [f"{file}{names}" for name in ["", *names.split("::")[1:]] if not source or name not in source]
     assert missing == []
+
+
+def test_every_channel_has_its_promise() -> None:
+    table = (ROOT / "docs" / "promises.md").read_text().split("## 2. ")[1].split("## 3. ")[0]
+    assert [facts.label for facts in FACTS.values() if f"\n| {facts.label} " not in table] == []

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crisis.broadcasts.notice_reasons import reason_in
 from crisis.channels.registry import FACTS
 from crisis.models import (
     Account,
@@ -107,9 +108,9 @@ def account_stopped(account: Account, settings: Settings) -> Notice:
     }
     reason = account.paused_reason or ""
     texts: dict[Language, str] = {
-        "nb": f"Kontoen {account.key} sender ikke. {reason}. Se {url}",
-        "nn": f"Kontoen {account.key} sender ikkje. {reason}. Sjå {url}",
-        "en": f"Account {account.key} sends nothing. {reason}. See {url}",
+        "nb": f"Kontoen {account.key} sender ikke: {reason_in('nb', reason)}. Se {url}",
+        "nn": f"Kontoen {account.key} sender ikkje: {reason_in('nn', reason)}. Sjå {url}",
+        "en": f"Account {account.key} sends nothing: {reason}. See {url}",
     }
     return Notice("account_stopped", texts, titles)
 
@@ -158,9 +159,9 @@ def account_switched(switched: Switched, settings: Settings) -> Notice:
             "en": f"{other} sends for {key}",
         }
         texts: dict[Language, str] = {
-            "nb": f"Kontoen {key} kan ikke sende. Det som venter, går gjennom {other}. {switched.reason}. Se {url}",
-            "nn": f"Kontoen {key} kan ikkje sende. Det som ventar, går gjennom {other}. {switched.reason}. Sjå {url}",
-            "en": f"Account {key} can't send. What waits leaves through {other}. {switched.reason}. See {url}",
+            "nb": f"Kontoen {key} kan ikke sende. Det som venter, går gjennom {other}: {reason_in('nb', switched.reason)}. Se {url}",
+            "nn": f"Kontoen {key} kan ikkje sende. Det som ventar, går gjennom {other}: {reason_in('nn', switched.reason)}. Sjå {url}",
+            "en": f"Account {key} can't send. What waits leaves through {other}: {switched.reason}. See {url}",
         }
     else:
         titles = {"nb": f"{key} sender selv igjen", "nn": f"{key} sender sjølv igjen", "en": f"{key} sends again"}

@@ -14,6 +14,7 @@ HTTP_KINDS: dict[str, str] = {
     "hang": "accept nothing and never answer",
     "hang_after": "accept, then never answer",
     "429": "too many requests; come back after the seconds given",
+    "429_bare": "too many requests, and not a word about when to come back",
     "401": "the keys are wrong",
     "403": "the keys are right but not allowed",
     "500_before": "server error, nothing accepted",

@@ -17,6 +17,7 @@ from crisis.simulator.faults import Fault
 Accept = Callable[[], Awaitable[web.Response]]
 
 HTML_PAGE = "<!doctype html><html><head><title>503</title></head><body><h1>Service unavailable</h1></body></html>"
+TELLS_WHEN = ("retry-after", "x-rate", "ratelimit", "x-business-use-case", "x-app-usage")  # names of headers begin so
 ABORT_AT_ONCE = struct.pack("ii", 1, 0)
 
 
@@ -50,6 +51,8 @@ async def answer(request: web.Request, fault: Fault | None, dialect: Dialect, ac
             return await _never(request)
         case "429":
             return dialect.busy(fault.seconds)
+        case "429_bare":
+            return _without_a_time(dialect.busy(fault.seconds))
         case "401":
             return dialect.unknown_keys()
         case "403":
@@ -69,6 +72,12 @@ async def answer(request: web.Request, fault: Fault | None, dialect: Dialect, ac
         case "html":
             return web.Response(status=503, text=HTML_PAGE, content_type="text/html")
     raise AssertionError(fault.kind)
+
+
+def _without_a_time(busy: web.Response) -> web.Response:
+    for name in [one for one in busy.headers if one.lower().startswith(TELLS_WHEN)]:
+        del busy.headers[name]
+    return busy
 
 
 async def _never(request: web.Request) -> web.Response:

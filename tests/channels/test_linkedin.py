@@ -163,6 +163,12 @@ async def test_asks_as_documented(open_at: contract.Open) -> None:
     assert look.method == "GET"
 
 
+async def test_a_window_that_a_post_used_up_is_told(open_at: contract.Open) -> None:
+    last = Reply(201, "", {"x-restli-id": SHARE, "ratelimit-remaining": "0", "ratelimit-reset": "40"})
+    async with serving(last, Reply(200, post(OUT.text, contract.now()))) as stub:
+        assert await open_at(stub.url).send(OUT) == replace(POSTED, wait=40.0)
+
+
 async def test_a_post_that_was_cut_is_taken_down(open_at: contract.Open) -> None:
     shown = Reply(200, post(OUT.text[:20], contract.now()))
     async with serving(MADE, shown, Reply(204)) as stub:

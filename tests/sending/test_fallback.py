@@ -227,6 +227,19 @@ def test_a_broadcast_that_speaks_there_by_itself_is_not_said_there_again(pair: P
     assert backup.heard() == {PHONES[0]: 1, PHONES[1]: 1}
 
 
+@pytest.mark.parametrize(("length", "goes"), [(280, True), (281, False)])
+def test_on_another_channel_only_words_that_fit_there_are_said(pair: Pair, length: int, *, goes: bool) -> None:
+    broadcast = pair.here.release(PHONES[:1])
+
+    def elsewhere(session: object) -> None:
+        session.get_one(Account, pair.other_id).channel = "x"  # type: ignore[attr-defined]
+        session.get_one(Broadcast, broadcast).texts[0].text = "a" * length  # type: ignore[attr-defined]
+
+    pair.here.write(elsewhere)
+    pair.change(lambda session, account: fallback.switch_over(session, SOMEBODY, account, "go on", pair.here.clock()))
+    assert pair.through() == {PHONES[0]: pair.other_id if goes else pair.own_id}
+
+
 def test_a_countdown_is_not_shortened_by_the_switch(pair: Pair) -> None:
     pair.here.release(PHONES[:1], delay=timedelta(seconds=30))
     pair.change(lambda session, account: fallback.switch_over(session, SOMEBODY, account, "go on", pair.here.clock()))

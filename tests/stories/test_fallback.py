@@ -12,10 +12,11 @@ from sqlalchemy import select, update
 from crisis.models import Account, AuditRow, Broadcast, Destination, Grant, Person, User
 from crisis.sending.pause import resume
 from crisis.states import Mode, Role
-from tests.stories.proof import prove
+from tests.stories.proof import prove, with_lines
 from tests.stories.town import Town, eventually, free_port, town
 
 pytestmark = pytest.mark.slow
+OTHER = "mastodon"
 # Another provider: other keys, another number.
 BACKUP = """
 [[accounts]]
@@ -138,3 +139,26 @@ def test_refused_keys_hand_over_at_once_and_administrators_hear_of_it(tmp_path: 
             resume(session, here.officer(), session.scalars(select(Account).where(Account.key == "sms-ous")).one())
         assert acts(here)[-1] == "account.resumed"
         assert account(here).back_at is None  # only after a calm
+
+
+def test_another_network_speaks_for_one_that_refuses_and_nowhere_twice(tmp_path: Path, database_url: str) -> None:
+    """What a broadcast says there anyway is not said there a second time; it waits for its own account."""
+    with town(tmp_path, database_url=database_url, edit=with_lines(x_ous=f'fallback = "{OTHER}-ous"')) as here:
+        here.simulator.fault("x", "403", scope="all")
+        here.start("sender-live", "clock")
+        first = here.release(here.open(Mode.LIVE), channels=("x",))
+        assert here.found_out(first) == {"accepted": 1}
+        assert acts(here) == ["account.paused", "account.switched_over"]
+        assert (len(on(here, OTHER)), here.simulator.state("posts")["posts"]) == (1, [])
+        both = here.release(here.open(Mode.LIVE, "Andre"), channels=("x", OTHER))
+        eventually(lambda: here.states(both) == {"accepted": 1, "queued": 1})
+        here.simulator.clear_faults()
+        with here.runtime.database.writing() as session:
+            resume(session, here.officer(), session.scalars(select(Account).where(Account.key == "x-ous")).one())
+        assert here.found_out(both) == {"accepted": 2}
+        assert (len(on(here, OTHER)), len(here.simulator.state("posts")["posts"])) == (2, 1)
+        prove(here, first, both)
+
+
+def on(here: Town, network: str) -> list[dict[str, object]]:
+    return [one for one in here.simulator.state("networks")["networks"][network] if one["ours"]]

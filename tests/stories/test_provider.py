@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,11 @@ def account(here: Town, key: str) -> Account:
         return session.scalars(select(Account).where(Account.key == key)).one()
 
 
+def accounts(here: Town) -> list[Account]:
+    with here.runtime.database.reading() as session:
+        return list(session.scalars(select(Account)))
+
+
 def test_sms_every_lost_answer_is_found_out_by_the_list(tmp_path: Path, database_url: str) -> None:
     """No console runs, so no receipt ever comes: the list of messages alone must tell."""
     with town(tmp_path, database_url=database_url, edit=with_lines(sms_ous=SHORT)) as here:
@@ -51,9 +57,9 @@ def test_sms_every_lost_answer_is_found_out_by_the_list(tmp_path: Path, database
         assert outcomes(here, broadcast, phones[len(TROUBLE)]) == ["send busy", "send accepted"]
 
 
-def test_x_every_lost_answer_is_found_out_on_the_wall(tmp_path: Path) -> None:
+def test_x_every_lost_answer_is_found_out_on_the_wall(tmp_path: Path, database_url: str) -> None:
     """A post carries a link, which X gives back as t.co: it is recognised all the same."""
-    with town(tmp_path, edit=with_lines(x_ous=SHORT)) as here:
+    with town(tmp_path, database_url=database_url, edit=with_lines(x_ous=SHORT)) as here:
         here.start("sender-live", "clock")
         for number, kind in enumerate(TROUBLE):
             here.simulator.fault("x", kind, times=1)
@@ -67,6 +73,29 @@ def test_x_every_lost_answer_is_found_out_on_the_wall(tmp_path: Path) -> None:
             assert told[0] == "send uncertain", kind
             assert told[-1] == ("look1 accepted" if kind in TAKEN else "send accepted"), kind
             prove(here, broadcast)
+
+
+NETWORKS = ("facebook", "threads", "linkedin", "mastodon", "bluesky", "wordpress")
+
+
+@pytest.mark.parametrize("kind", ["reset_after", "500_after", "500_before"])
+def test_an_answer_lost_on_any_network_is_found_out_and_said_once(tmp_path: Path, database_url: str, kind: str) -> None:
+    """By the key where there is one, by the container where there are two steps, by the wall elsewhere."""
+    quick = {f"{name}_ous": SHORT for name in NETWORKS if name != "wordpress"}
+    with town(tmp_path, database_url=database_url, edit=with_lines(**quick)) as here:
+        for name in NETWORKS:
+            here.simulator.fault(name, kind, times=1)
+        here.start("sender-live", "clock")
+        broadcast = here.release(here.open(Mode.LIVE), channels=NETWORKS)
+        states = here.found_out(broadcast)
+        assert set(states) == {"accepted"}
+        prove(here, broadcast)
+        channels = {row.id: row.channel for row in accounts(here)}
+        wanted = Counter(channels[delivery.account_id] for delivery in history(here, broadcast))
+        seen = here.simulator.state("networks")["networks"]
+        assert {name: sum(one["ours"] for one in seen[name]) for name in NETWORKS} == dict(wanted)
+        doubted = {channels[one.account_id] for one, told in history(here, broadcast).items() if len(told) > 1}
+        assert doubted == set(NETWORKS)
 
 
 def test_a_mail_that_may_have_left_is_repeated_and_the_record_says_so(tmp_path: Path, database_url: str) -> None:
@@ -91,10 +120,10 @@ def test_a_mail_that_may_have_left_is_repeated_and_the_record_says_so(tmp_path: 
         prove(here, broadcast)
 
 
-def test_what_never_left_waits_and_leaves_once(tmp_path: Path) -> None:
+def test_what_never_left_waits_and_leaves_once(tmp_path: Path, database_url: str) -> None:
     """Connection refused, a name that is not known, a certificate that is not trusted."""
     closed = free_port()
-    with town(tmp_path) as here:
+    with town(tmp_path, database_url=database_url) as here:
         phones = here.populate(3, channels=("phone", "mailbox"))
         path = here.folder / "crisis.toml"
         good = path.read_text()
@@ -125,7 +154,10 @@ def test_what_never_left_waits_and_leaves_once(tmp_path: Path) -> None:
         assert len(here.simulator.state("posts")["posts"]) == 1
 
 
-def test_wrong_keys_pause_one_account_alone_and_administrators_hear_once(tmp_path: Path, database_url: str) -> None:
+@pytest.mark.parametrize("kind", ["401", "403"])
+def test_refused_keys_or_rights_pause_one_account_alone_and_administrators_hear_once(
+    tmp_path: Path, database_url: str, kind: str
+) -> None:
     with town(tmp_path, database_url=database_url) as here:
         phones = here.populate(12, channels=("phone", "mailbox"))
         with here.runtime.database.writing() as session:
@@ -137,7 +169,7 @@ def test_wrong_keys_pause_one_account_alone_and_administrators_hear_once(tmp_pat
             session.flush()
             user.person_id = person.id
             session.add(Grant(user_id=user.id, unit_id=unit_id, role=Role.ADMINISTRATOR))
-        here.simulator.fault("twilio", "401")
+        here.simulator.fault("twilio", kind)
         here.start("sender-live", "clock")
         broadcast = here.release(here.open(Mode.LIVE))
         eventually(lambda: here.states(broadcast)["accepted"] == 3 + 1 + 12)
@@ -156,10 +188,34 @@ def test_wrong_keys_pause_one_account_alone_and_administrators_hear_once(tmp_pat
         assert mails(here)["adm@ous.example"] == 1
 
 
+@pytest.mark.parametrize(("kind", "asked"), [("429", 2.0), ("429_bare", 0.5)])
+def test_a_provider_that_wants_quiet_gets_it_and_nobody_else_waits(
+    tmp_path: Path, database_url: str, kind: str, asked: float
+) -> None:
+    """With a wait the account is quiet as long as was asked for, without one for a growing pause of our own."""
+    with town(tmp_path, database_url=database_url, edit=with_lines(sms_ous="pace = 20")) as here:
+        phones = here.populate(40)
+        here.simulator.fault("twilio", kind, times=4, seconds=asked)
+        here.start("sender-live", "clock")
+        broadcast = texts(here)
+        eventually(lambda: account(here, "sms-ous").busy_streak)
+        mine = here.release(here.open(Mode.LIVE, "Andre"), channels=("page",))
+        assert here.settled_soon(mine) == {"accepted": 3}
+        assert here.found_out(broadcast) == {"accepted": len(phones)}
+        prove(here, broadcast, once=phones)
+        calls = [attempt for told in history(here, broadcast).values() for attempt in told]
+        assert {attempt.outcome for attempt in calls} == {"busy", "accepted"}
+        heard = min(attempt.ended_at for attempt in calls if attempt.outcome == "busy")
+        afterwards = [attempt.started_at for attempt in calls if attempt.started_at > heard]
+        assert min(afterwards) - heard >= timedelta(seconds=asked - 0.1)
+
+
 @pytest.mark.parametrize("kind", ["500_before", "reset_before"])
-def test_an_outage_burns_few_messages_and_everybody_gets_it_afterwards(tmp_path: Path, kind: str) -> None:
+def test_an_outage_burns_few_messages_and_everybody_gets_it_afterwards(
+    tmp_path: Path, database_url: str, kind: str
+) -> None:
     """A provider that is down is asked now and then with one message, not fed the whole queue."""
-    with town(tmp_path, edit=with_lines(sms_ous=f"pace = 100\n{SHORT}")) as here:
+    with town(tmp_path, database_url=database_url, edit=with_lines(sms_ous=f"pace = 100\n{SHORT}")) as here:
         phones = here.populate(300)
         here.simulator.fault("twilio", kind)
         here.start("sender-live", "clock")
@@ -180,7 +236,6 @@ def test_a_call_that_never_ends_is_cut_off(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(drain, "LONGEST_CALL", 1.0)
     import asyncio
-    from datetime import timedelta
 
     from crisis.sending.desk import Desk
 

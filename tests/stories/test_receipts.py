@@ -87,9 +87,11 @@ def test_a_receipt_tells_what_a_killed_sender_could_not(tmp_path: Path, database
         prove(here, broadcast, once=phones)
 
 
-def test_a_receipt_overtakes_the_look(tmp_path: Path) -> None:
+def test_a_receipt_overtakes_the_look(tmp_path: Path, database_url: str) -> None:
     """The answer was lost; the receipt settles it before anybody looks, and the answer's own time-out changes nothing."""
-    with town(tmp_path, edit=with_lines(sms_ous="connect_seconds = 1\nread_seconds = 2")) as here:
+    with town(
+        tmp_path, database_url=database_url, edit=with_lines(sms_ous="connect_seconds = 1\nread_seconds = 2")
+    ) as here:
         phones = here.populate(2)
         here.start("console", "sender-live", "clock")
         here.simulator.fault("twilio", "hang_after")

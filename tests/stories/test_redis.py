@@ -29,8 +29,11 @@ def release_texts(here: Town) -> uuid.UUID:
     return broadcast
 
 
-def test_down_hung_or_empty_it_costs_a_second(tmp_path: Path) -> None:
-    with redis_server(tmp_path / "redis") as server, town(tmp_path, redis=server.url) as here:
+def test_down_hung_or_empty_it_costs_a_second(tmp_path: Path, database_url: str) -> None:
+    with (
+        redis_server(tmp_path / "redis") as server,
+        town(tmp_path, database_url=database_url, redis=server.url) as here,
+    ):
         phones = here.populate(5)
         here.start("sender-live")  # no clock: the senders' own look is enough
         broadcasts = []
@@ -55,10 +58,35 @@ def test_down_hung_or_empty_it_costs_a_second(tmp_path: Path) -> None:
         prove(here, *broadcasts, once=phones * 4)
 
 
-def test_emptied_in_the_middle_of_a_bulk_send(tmp_path: Path) -> None:
+def test_away_for_a_minute_nobody_waits_and_it_is_found_again(tmp_path: Path, database_url: str) -> None:
+    """Whoever listens for wake-ups looks ever more rarely, but never stops looking."""
     with (
         redis_server(tmp_path / "redis") as server,
-        town(tmp_path, redis=server.url, edit=with_lines(sms_ous="pace = 60")) as here,
+        town(tmp_path, database_url=database_url, redis=server.url) as here,
+    ):
+        phones = here.populate(3)
+        here.start("sender-live", "clock")
+        server.stop()
+        away = time.monotonic()
+        broadcasts = []
+        while time.monotonic() - away < 60:
+            broadcasts.append(release_texts(here))
+            assert here.settled_soon(broadcasts[-1]) == {"accepted": 3}
+            time.sleep(10)
+        server.start()
+        queue = Queue(queue_name(Mode.LIVE), connection=redis.Redis.from_url(server.url), serializer=JSONSerializer)
+        broadcasts.append(release_texts(here))
+        assert here.settled_soon(broadcasts[-1]) == {"accepted": 3}
+        assert here.processes["sender-live"].poll() is None
+        here.runtime.wakeups.send({Mode.LIVE: here.account_ids()})
+        eventually(lambda: queue.count == 0, within=120)  # wake-ups are heard again
+        prove(here, *broadcasts, once=phones * len(broadcasts))
+
+
+def test_emptied_in_the_middle_of_a_bulk_send(tmp_path: Path, database_url: str) -> None:
+    with (
+        redis_server(tmp_path / "redis") as server,
+        town(tmp_path, database_url=database_url, redis=server.url, edit=with_lines(sms_ous="pace = 60")) as here,
     ):
         phones = here.populate(180)
         here.start("sender-live", "clock")
@@ -78,9 +106,9 @@ def test_told_to_stop_while_redis_hangs_it_ends(tmp_path: Path) -> None:
         assert time.monotonic() - began < 10
 
 
-def test_jobs_that_are_doubled_or_foreign_do_nothing(tmp_path: Path) -> None:
+def test_jobs_that_are_doubled_or_foreign_do_nothing(tmp_path: Path, database_url: str) -> None:
     """The same wake-up fifty times; jobs that name other functions, in every field RQ would import one from."""
-    with town(tmp_path) as here:
+    with town(tmp_path, database_url=database_url) as here:
         phones = here.populate(5)
         here.start("sender-live")
         touched = tmp_path / "touched"

@@ -49,8 +49,8 @@ def test_a_post_that_cannot_be_looked_up_is_not_repeated_until_a_person_has_look
         prove(here, broadcast)
 
 
-def test_send_again_is_decided_once_and_only_when_it_may_still_leave(tmp_path: Path) -> None:
-    with town(tmp_path, edit=with_lines(x_ous=SHORT)) as here:
+def test_send_again_is_decided_once_and_only_when_it_may_still_leave(tmp_path: Path, database_url: str) -> None:
+    with town(tmp_path, database_url=database_url, edit=with_lines(x_ous=SHORT)) as here:
         here.start("sender-live", "clock")
         here.simulator.fault("x", "reset_before", times=1)
         blind = here.simulator.fault("x", "500_before", scope="all")
@@ -70,8 +70,10 @@ def test_send_again_is_decided_once_and_only_when_it_may_still_leave(tmp_path: P
         prove(here, broadcast)
 
 
-def test_an_update_leaves_although_the_first_is_in_doubt_and_the_first_never_after_it(tmp_path: Path) -> None:
-    with town(tmp_path, edit=with_lines(email_ous=SHORT)) as here:
+def test_an_update_leaves_although_the_first_is_in_doubt_and_the_first_never_after_it(
+    tmp_path: Path, database_url: str
+) -> None:
+    with town(tmp_path, database_url=database_url, edit=with_lines(email_ous=SHORT)) as here:
         here.populate(3, channels=("mailbox",))
         here.simulator.fault("smtp", "reset_before", times=3)
         here.start("sender-live", "clock")

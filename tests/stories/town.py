@@ -184,35 +184,42 @@ class Town:
             unit = session.scalars(select(Unit).where(Unit.key == "ous")).one()
             return incidents.open_incident(session, self.officer(), unit, mode, title, playbook).id
 
-    def release(
+    def draft(
         self,
         incident_id: uuid.UUID,
         message: str = "initial",
         *,
         channels: tuple[str, ...] = ("page", "x", "sms", "email"),
-        follows: uuid.UUID | None = None,
-        manners: Mapping[str, str] | None = None,
         slots: dict[str, str] = SLOTS,
         audiences: tuple[str, ...] = ("staff",),
     ) -> uuid.UUID:
-        """Draft and release a message, as the console does. Returns the broadcast's id."""
-        playbook = self.runtime.playbooks.shelf().playbooks["mass-casualty"]
-        actor = self.officer()
+        """A message with its slots filled in, ready to be released. Returns the broadcast's id."""
+        playbook, actor = self.runtime.playbooks.shelf().playbooks["mass-casualty"], self.officer()
         with self.runtime.database.writing() as session:
             incident = session.get_one(Incident, incident_id)
-            if follows is None:
-                broadcast = draft.start(session, actor, incident, playbook, message)
-                accounts = [one.key for one in draft.usable_accounts(session, incident) if one.channel in channels]
-                draft.change(
-                    session,
-                    actor,
-                    broadcast,
-                    incident,
-                    playbook,
-                    slots=slots,
-                    accounts=accounts,
-                    audiences=[*audiences],
-                )
+            made = draft.start(session, actor, incident, playbook, message)
+            accounts = [one.key for one in draft.usable_accounts(session, incident) if one.channel in channels]
+            draft.change(
+                session, actor, made, incident, playbook, slots=slots, accounts=accounts, audiences=[*audiences]
+            )
+            return made.id
+
+    def release(
+        self,
+        incident_id: uuid.UUID,
+        message: str = "initial",
+        *,
+        follows: uuid.UUID | None = None,
+        manners: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> uuid.UUID:
+        """Draft and release a message, as the console does; `more` as in `draft`. Returns the broadcast's id."""
+        playbook, actor = self.runtime.playbooks.shelf().playbooks["mass-casualty"], self.officer()
+        drafted = self.draft(incident_id, message, **more) if follows is None else None
+        with self.runtime.database.writing() as session:
+            incident = session.get_one(Incident, incident_id)
+            if drafted is not None:
+                broadcast = session.get_one(Broadcast, drafted)
             else:
                 original = session.get_one(Broadcast, follows)
                 broadcast = retract.correct(session, actor, original, incident, playbook, message, manners or {})
@@ -305,10 +312,13 @@ class Town:
         with self.runtime.database.reading() as session:
             return list(session.scalars(select(Account.id).where(Account.active)))
 
-    def hurry(self) -> None:
-        """Let what is uncertain be looked at now instead of in a minute; the rules stay the same."""
+    def hurry(self, ahead: float = 0) -> None:
+        """Let what is uncertain be looked at now instead of in a minute; the rules stay the same.
+
+        `ahead`: by the clock of a machine that is so many seconds ahead.
+        """
         with self.runtime.database.writing() as session:
-            now = datetime.now(UTC)
+            now = datetime.now(UTC) + timedelta(seconds=ahead)
             for table, waits in ((Delivery, DeliveryState.UNCERTAIN), (Removal, RemovalState.UNCERTAIN)):
                 session.execute(update(table).where(table.state == waits, table.due_at.is_not(None)).values(due_at=now))
 

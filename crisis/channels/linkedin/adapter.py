@@ -145,13 +145,13 @@ class LinkedIn:
             **({"content": content} if content else {}),
         }
         try:
-            urn = await self._calls.created("/rest/posts", post)
+            urn, wait = await self._calls.created("/rest/posts", post)
         except Rejected as error:
             if error.code == "duplicate" and (earlier := await self._ours(out, words.duplicate_of(error))):
                 return earlier
             raise
         await self._whole(urn, out)
-        return Accepted(urn, words.permalink(urn))
+        return Accepted(urn, words.permalink(urn), wait=wait)
 
     async def find(self, out: Outgoing) -> Accepted | None:
         """Look for `out` among what we said since its first attempt."""
@@ -264,9 +264,9 @@ class LinkedIn:
         if words.is_comment(target):
             said |= {"object": words.comment_parts(target)[0], "parentComment": await self._calls.top(target)}
             target = said["parentComment"]
-        number = await self._calls.created(comments_of(target), said)
+        number, wait = await self._calls.created(comments_of(target), said)
         urn = number if words.is_comment(number) else f"urn:li:comment:({said['object']},{number})"
-        return Accepted(words.comment_urn(urn), words.permalink(str(said["object"])))
+        return Accepted(words.comment_urn(urn), words.permalink(str(said["object"])), wait=wait)
 
     async def _ours(self, out: Outgoing, urn: str | None) -> Accepted | None:
         """Is the post that a refused duplicate names our own earlier attempt? It may also be a ghost that answers 404."""

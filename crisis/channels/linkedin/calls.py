@@ -55,15 +55,18 @@ class Calls:
         if error := failure(await self.answer(method, path, **given), words.refusal):
             raise error
 
-    async def created(self, path: str, body: Mapping[str, Any]) -> str:
-        """Post `body` and give the id of what came of it, which stands in a header (LinkedIn docs, Posts API)."""
+    async def created(self, path: str, body: Mapping[str, Any]) -> tuple[str, float | None]:
+        """Post `body` and give the id of what came of it, which stands in a header (LinkedIn docs, Posts API).
+
+        With it, how many seconds the account must wait where the answer says that it used up what is allowed.
+        """
         answer = await self.answer("POST", path, json=body)
         if error := failure(answer, words.refusal):
             raise error
         made = answer.body.get("commentUrn") or answer.headers.get("x-restli-id") or answer.headers.get("x-linkedin-id")
         if not made:
             raise Uncertain(f"HTTP {answer.status}, but LinkedIn named no post", code=str(answer.status))
-        return str(made)
+        return str(made), answer.wait
 
     async def answer(self, method: str, path: str, **given: Any) -> Answer:
         headers = await self.bearer() | dict(given.pop("headers", None) or {})
