@@ -37,7 +37,7 @@ def reason_in(language: Language, reason: str) -> str:
         told = re.fullmatch(_pattern(english), reason, re.DOTALL)
         if told and language in other:
             facts = {name: reason_in(language, fact) for name, fact in told.groupdict().items()}
-            return _PLACE.sub(lambda place, facts=facts: facts[place[1]], other[language])
+            return _PLACE.sub(r"%(\1)s", other[language]) % facts
     return reason
 
 
