@@ -75,6 +75,7 @@ class Facts:
     edits: timedelta | None = None  # how long after posting the text can be changed; timedelta.max: always
     deletes: bool = False
     deletes_per: tuple[int, timedelta] | None = None  # the network takes so many deletes in that time
+    headline: int = 0  # characters the network has room for; a longer one is cut. 0: no limit of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,17 @@ def _texts(playbook: Playbook, key: str, channels: Mapping[str, Facts]) -> Itera
         yield from _room(playbook, ("messages", key, *part), texts, facts)
     for language in LANGUAGES:
         title = fill(message.title.in_(language), _values(playbook, language, counting.plain(TITLE_MOST)))
-        over = len(drill_titled(title, language)) - TITLE_MOST
+        length = len(drill_titled(title, language))
+        for facts in _named(message, channels):
+            if 0 < facts.headline < length <= TITLE_MOST:
+                say = Sentence(
+                    "%(channel)s shows %(most)d characters of a headline; as a drill with every slot full %(over)d are cut",
+                    channel=Sentence(facts.label),
+                    most=facts.headline,
+                    over=length - facts.headline,
+                )
+                yield _Note("warning", ("messages", key, "title", language), say, key, language, facts.name)
+        over = length - TITLE_MOST
         if over > 0:
             say = Sentence(
                 "%(over)d characters too long for a headline as a drill with every slot full (at most %(most)d)",

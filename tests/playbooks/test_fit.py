@@ -205,3 +205,13 @@ def test_whatever_passes_the_slots_fits_as_measured(place: str, ward: str, langu
 )
 def test_lix(text: str, grade: int) -> None:
     assert lix(text) == grade
+
+
+def test_a_headline_that_a_network_cuts_is_a_warning_in_peacetime() -> None:
+    source = SOURCE
+    channels = {**FOUR_CHANNELS, "page": replace(FOUR_CHANNELS["page"], headline=30)}
+    found = [
+        one for one in inspect(read_text(source, "fire"), source, channels, TODAY) if one.where.endswith("title.nb")
+    ]
+    assert {(one.severity, one.channel) for one in found} == {("warning", "page")}
+    assert "shows 30 characters of a headline" in found[0].say

@@ -60,6 +60,7 @@ FACTS = Facts(
     ),
     edits=timedelta.max,
     deletes=True,
+    headline=words.TITLE_LIMIT,
 )
 
 CLOCK_DOUBT = timedelta(minutes=1)
