@@ -14,8 +14,9 @@ from crisis.channels.base import BadSignature, Busy, Hook, Misconfigured, Reject
 from crisis.channels.errors import answer
 from crisis.channels.meta.facebook import Options
 from crisis.channels.meta.graph import Graph, GraphOptions
-from crisis.channels.meta.graph_words import comparable, moment, refusal, regained_in, used_share
+from crisis.channels.meta.graph_words import moment, refusal, regained_in, used_share
 from crisis.channels.meta.hooks import changes, prove, shake
+from crisis.channels.text.unmarked import comparable
 from crisis.logs import clean
 from tests.channels import contract
 from tests.channels.graph_scene import EXPIRED, SECRETS, handshake, hook, rows, secrets

@@ -37,6 +37,7 @@ from crisis.channels.calling import Caller
 from crisis.channels.errors import accepted_body, as_promised, failure
 from crisis.channels.flickr import words
 from crisis.channels.opening import Opening
+from crisis.channels.text.unmarked import comparable
 from crisis.settings import Frozen, SecretRef
 
 FACTS = Facts(
@@ -243,7 +244,7 @@ class Flickr:
     async def _found_comment(self, out: Outgoing, photo: str, since: datetime) -> Accepted | None:
         for one in await self._said(photo, int(since.timestamp())):
             mine = one["author"] == self._own and words.moment(one["datecreate"]) >= since
-            if mine and words.comparable(words.inbound(one, photo).text) == words.comparable(out.text):
+            if mine and comparable(words.inbound(one, photo).text) == comparable(out.text):
                 return Accepted(str(one["id"]))
         return None
 

@@ -56,10 +56,6 @@ def machine_tag(out: Outgoing) -> str:
     return f"crisis:delivery={out.delivery_id.replace('-', '').lower()}"
 
 
-def comparable(text: str) -> str:
-    return " ".join(text.split())
-
-
 def content(value: Any) -> str:
     """A text in Flickr's JSON stands in an object of its own."""
     return str(value.get("_content", "")) if isinstance(value, Mapping) else str(value or "")

@@ -35,6 +35,7 @@ from crisis.channels.linkedin.calls import FINDER, MOST_PAGES, PAGE, PARTIAL, Ca
 from crisis.channels.linkedin.hooks import read_hook
 from crisis.channels.linkedin.pictures import uploaded
 from crisis.channels.opening import Opening
+from crisis.channels.text.unmarked import comparable
 from crisis.settings import Frozen, SecretRef
 
 FACTS = Facts(
@@ -157,17 +158,17 @@ class LinkedIn:
         """Look for `out` among what we said since its first attempt."""
         if out.first_attempt_at is None:
             raise Uncertain("cannot look for a post without the time of its first attempt")
-        since, wanted = out.first_attempt_at - CLOCK_DOUBT, words.comparable(out.text)
+        since, wanted = out.first_attempt_at - CLOCK_DOUBT, comparable(out.text)
         with as_promised():
             if _answers(out):
                 for one in await self._calls.comments(str(out.reply_to)):
                     said_at = words.moment((one.get("created") or {})["time"])
                     mine = one.get("actor") == self._own and said_at >= since
-                    if mine and words.comparable(str(one["message"]["text"])) == wanted:
+                    if mine and comparable(str(one["message"]["text"])) == wanted:
                         return Accepted(words.comment_urn(str(one["commentUrn"])), None)
                 return None
             for post in await self._calls.posts(since):
-                if words.comparable(words.as_written(str(post.get("commentary", "")))) == wanted:
+                if comparable(words.as_written(str(post.get("commentary", "")))) == wanted:
                     return Accepted(str(post["id"]), words.permalink(str(post["id"])))
         return None
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from crisis.channels.base import Inbound, Misconfigured, Rejected, SendError, Size
 from crisis.channels.errors import Answer
+from crisis.channels.text.unmarked import comparable
 
 LIMIT = 3000  # of a post, in little text: whether LinkedIn counts before or after escaping is not documented
 COMMENT_LIMIT = 1250
@@ -58,10 +59,6 @@ def _escaped(text: str) -> str:
 
 def measure(text: str) -> Size:
     return Size(used=len(little_text(text)), limit=LIMIT, unit="characters")
-
-
-def comparable(text: str) -> str:
-    return " ".join(text.split())
 
 
 def cut(wanted: str, shown: str) -> bool:

@@ -6,7 +6,6 @@ Pure functions, shared by Facebook, Instagram and Threads. What is not named her
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -97,11 +96,6 @@ def moment(value: object) -> datetime:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return datetime.fromtimestamp(value, UTC)
     return datetime.fromisoformat(str(value)).astimezone(UTC)
-
-
-def comparable(text: str) -> str:
-    """Equal for texts that read the same; blank space at the ends and between lines may come back changed."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def _say(error: Mapping[str, Any], code: int, subcode: int) -> str:

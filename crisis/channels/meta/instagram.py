@@ -36,11 +36,12 @@ from crisis.channels.errors import as_promised
 from crisis.channels.meta.checks import rights
 from crisis.channels.meta.containers import Containers
 from crisis.channels.meta.graph import ADDRESS, Graph, GraphOptions
-from crisis.channels.meta.graph_words import comparable, moment
+from crisis.channels.meta.graph_words import moment
 from crisis.channels.meta.hooks import LARGEST, changes, prove, shake
 from crisis.channels.meta.instagram_words import comment_of, heard, tagged_of
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import plain
+from crisis.channels.text.unmarked import comparable
 
 FACTS = Facts(
     name="instagram",

@@ -34,11 +34,12 @@ from crisis.channels.base import (
 from crisis.channels.errors import as_promised
 from crisis.channels.meta.containers import Containers
 from crisis.channels.meta.graph import ADDRESS, Graph, GraphOptions
-from crisis.channels.meta.graph_words import comparable, moment
+from crisis.channels.meta.graph_words import moment
 from crisis.channels.meta.hooks import LARGEST, changes, prove, shake
 from crisis.channels.meta.threads_words import heard, said
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import threads_size
+from crisis.channels.text.unmarked import comparable
 
 FACTS = Facts(
     name="threads",

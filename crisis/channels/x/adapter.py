@@ -34,11 +34,12 @@ from crisis.channels.base import (
 from crisis.channels.errors import as_promised
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import x_size
+from crisis.channels.text.unmarked import comparable
 from crisis.channels.x.client import Session, ask, call
 from crisis.channels.x.editing import first_of, latest
 from crisis.channels.x.listening import Conversations, Reads, cursors, id_at, inbound, query
 from crisis.channels.x.media import MEDIA, upload
-from crisis.channels.x.words import as_written, comparable
+from crisis.channels.x.words import as_written
 from crisis.settings import Frozen, SecretRef
 
 FACTS = Facts(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,9 +37,3 @@ def as_written(post: Mapping[str, Any]) -> str:
             continue
         text = text.replace(str(link.get("url")), str(link.get("expanded_url") or link.get("url")))
     return html.unescape(text)
-
-
-def comparable(text: str) -> str:
-    """Equal for texts that read the same; X may add a scheme and a final slash to a link."""
-    words = unicodedata.normalize("NFC", text).split()
-    return " ".join(word.removeprefix("https://").removeprefix("http://").rstrip("/") for word in words)

@@ -30,6 +30,7 @@ from crisis.channels.base import (
 from crisis.channels.calling import Caller
 from crisis.channels.errors import accepted_body, as_promised, failure
 from crisis.channels.opening import Opening
+from crisis.channels.text.unmarked import comparable
 from crisis.channels.tokens import Tokens
 from crisis.channels.youtube import words
 from crisis.channels.youtube.upload import Uploads
@@ -138,14 +139,14 @@ class YouTube:
         """The upload itself is asked first; then our own newest films, or the comments where an answer should stand."""
         if out.first_attempt_at is None:
             raise Uncertain("cannot look for a film without the time of its first attempt")
-        since, wanted = out.first_attempt_at - CLOCK_DOUBT, words.comparable(out.text)
+        since, wanted = out.first_attempt_at - CLOCK_DOUBT, comparable(out.text)
         with as_promised():
             if not out.media and out.reply_to:
                 return await self._found_comment(out.reply_to, since, wanted)
             if (video := await self._uploads.finished(out)) is not None:
                 return _accepted(video)
             for one in await self._videos(since):
-                if words.comparable(str(one["snippet"].get("description", ""))) == wanted:
+                if comparable(str(one["snippet"].get("description", ""))) == wanted:
                     return _accepted(one)
         return None
 
@@ -267,7 +268,7 @@ class YouTube:
         for one in said:
             told = one["snippet"]
             mine = words.said_by(one) == self._own and words.moment(told["publishedAt"]) >= since
-            if mine and words.comparable(str(told.get("textOriginal") or told["textDisplay"])) == wanted:
+            if mine and comparable(str(told.get("textOriginal") or told["textDisplay"])) == wanted:
                 return Accepted(str(one["id"]))
         return None
 

@@ -77,10 +77,6 @@ def until_midnight(now: datetime) -> float:
     return (midnight.astimezone(UTC) - now).total_seconds()
 
 
-def comparable(text: str) -> str:
-    return " ".join(text.split())
-
-
 def moment(text: Any) -> datetime:
     return datetime.fromisoformat(str(text))
 
