@@ -68,8 +68,9 @@ def create() -> ResponseReturnValue:
                 text=form.get("text", ""),
                 escalation=form.get("escalation", ""),
             )
-            mode = Mode.LIVE if form.get("mode") == "live" else Mode.DRILL
-            alert, _ = alerts.open_alert(session, actor(), unit().id, mode, told, utcnow())
+            if form.get("mode") not in (Mode.LIVE, Mode.DRILL):
+                raise NotAllowed("choose: is this real, or an exercise?")
+            alert, _ = alerts.open_alert(session, actor(), unit().id, Mode(form["mode"]), told, utcnow())
             return redirect(url_for("alerts.show", alert_id=alert.id))
     except NotAllowed as error:
         flash(refusal(error), "bad")

@@ -181,9 +181,11 @@ def test_an_alert_is_seen_taken_and_closed_in_the_console(night: Night) -> None:
     assert per.get(f"/alerts/{uuid.uuid4()}").status_code == 404
 
 
-def test_one_is_opened_by_hand_and_is_a_drill_unless_somebody_says_live(night: Night) -> None:
+def test_one_is_opened_by_hand_when_somebody_has_said_which_kind(night: Night) -> None:
     kari = night.browser("kari")
-    page = kari.follow("/alerts/", "/alerts/", title="Prøvealarm")
+    page = kari.follow("/alerts/", "/alerts/", title="Prøvealarm", mode="drill")
     assert "EXERCISE" in page
     assert [row.mode for row in rows(night)] == [Mode.DRILL]
     assert "needs a title" in kari.follow("/alerts/", "/alerts/", title=" ", mode="live")
+    for mode in ("", "real"):
+        assert "is this real, or an exercise?" in kari.follow("/alerts/", "/alerts/", title="Strømbrudd", mode=mode)
