@@ -68,9 +68,7 @@ def create() -> ResponseReturnValue:
                 text=form.get("text", ""),
                 escalation=form.get("escalation", ""),
             )
-            if form.get("mode") not in (Mode.LIVE, Mode.DRILL):
-                raise NotAllowed("choose: is this real, or an exercise?")
-            alert, _ = alerts.open_alert(session, actor(), unit().id, Mode(form["mode"]), told, utcnow())
+            alert, _ = alerts.open_alert(session, actor(), unit().id, _mode(form.get("mode")), told, utcnow())
             return redirect(url_for("alerts.show", alert_id=alert.id))
     except NotAllowed as error:
         flash(refusal(error), "bad")
@@ -167,3 +165,9 @@ def _shown(session: Session, alert: Alert) -> Shown:
         ).all()
     escalation = session.get(Escalation, alert.escalation_id) if alert.escalation_id else None
     return Shown(alert, tried, escalation.name if escalation else "")
+
+
+def _mode(told: str | None) -> Mode:
+    if told not in (Mode.LIVE, Mode.DRILL):
+        raise NotAllowed("choose: is this real, or an exercise?")
+    return Mode(told)

@@ -44,7 +44,9 @@ def show() -> ResponseReturnValue:
             .where(InboundRow.unit_id == here.id)
             .group_by(InboundRow.lane)
         ).all()
-        known: dict[str, tuple[int, int, datetime | None]] = {lane: (count - erased, erased, oldest) for lane, count, erased, oldest in counted}
+        known: dict[str, tuple[int, int, datetime | None]] = {
+            lane: (count - erased, erased, oldest) for lane, count, erased, oldest in counted
+        }
         asked = session.scalars(
             select(AuditRow)
             .where(AuditRow.unit_id == here.id, AuditRow.act == "inbound.author_erased")
