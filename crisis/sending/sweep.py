@@ -6,8 +6,9 @@ Run by the clock each second. Everything here is safe to run twice and on severa
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
@@ -110,13 +111,12 @@ def idle_with_work(
     session: Session, mode: Mode, now: datetime, *, overdue: timedelta = timedelta(0)
 ) -> list[uuid.UUID]:
     """Accounts of `mode` that have something due since `overdue`, may speak, and that nobody is draining."""
-    # Two questions, each over its own index; asked as one, all deliveries would be walked through.
+    # Two questions, each over its own index and in its order; asked as one, all deliveries would be walked through.
     mine, asked = Delivery.through_id == Account.id, due(now - overdue)
-    queued = exists().where(mine, literal_column("delivery.state") == literal_column("'queued'"), asked)
-    uncertain = exists().where(
-        mine, literal_column("delivery.state") == literal_column("'uncertain'"), UNFINISHED, asked
-    )
-    taken_down = exists().where(Removal.through_id == Account.id, removals.due(now - overdue))
+    queued = _any(mine, literal_column("delivery.state") == literal_column("'queued'"), asked, first=_QUEUE)
+    doubted = literal_column("delivery.state") == literal_column("'uncertain'")
+    uncertain = _any(mine, doubted, UNFINISHED, asked, first=[Delivery.lease_until])
+    taken_down = _any(Removal.through_id == Account.id, removals.due(now - overdue))
     # Without trouble an account waits for its own pace only, which is seconds: more was set by a wrong clock.
     disbelieved = and_(Account.busy_streak == 0, Account.free_at > now + CLOCK_DOUBT)
     return list(
@@ -132,6 +132,18 @@ def idle_with_work(
             )
         )
     )
+
+
+_QUEUE = (Delivery.priority, Delivery.due_at, Delivery.id)  # the order of the queue's index
+
+
+def _any(*where: ColumnElement[bool], first: Sequence[Any] = ()) -> ColumnElement[bool]:
+    """Is there such a row? Asked for the first one, of each account by itself.
+
+    PostgreSQL answers EXISTS beside an OR by reading the whole queue once, in every look: while 20,000 texts left, that was
+    half of all it did.
+    """
+    return select(literal_column("1")).where(*where).order_by(*first).limit(1).scalar_subquery().is_not(None)
 
 
 def _shard_held(now: datetime) -> ColumnElement[bool]:
