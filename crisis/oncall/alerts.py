@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import SYSTEM, Actor
 from crisis.broadcasts import notice
+from crisis.channels.registry import FACTS
 from crisis.db import rows_changed
-from crisis.models import Alert, Ask, Escalation, Person, Unit, User, new_id
-from crisis.oncall import asking, wordings
+from crisis.models import Account, Alert, Ask, Escalation, Person, Unit, User, new_id
+from crisis.oncall import asking, flood, wordings
 from crisis.sentence import Sentence
-from crisis.settings import Settings
+from crisis.settings import LANGUAGES, Settings
 from crisis.states import AlertState, AskState, EscalationPurpose, Mode, NotAllowed, Purpose, Role
 
 KEEP_WORD = timedelta(hours=1)  # "somebody has taken it" is of no use later
@@ -121,9 +122,11 @@ def take(
     now: datetime,
     *,
     way: str = "console",
+    told_at: datetime | None = None,
 ) -> bool:
     """Somebody takes it: nobody else is asked, and those who were asked get to know. False: somebody was faster.
 
+    In a flood they take with it what it speaks for: what had been said to them by `told_at`, or all of it (None).
     `person` is who has it from now on; a user without a person of their own has it by name. Raises `NotAllowed` when it
     is closed.
     """
@@ -146,6 +149,7 @@ def take(
     session.refresh(alert)
     if mine != 1:
         return False
+    with_it = flood.taken(session, alert, told_at or now, now)
     asking.hush(session, alert.id, "somebody has taken the alert", now)
     _spare(session, alert, person.id if person else None)
     _tell_the_others(session, alert, wordings.taken(alert, name), person.id if person else None, now)
@@ -155,7 +159,7 @@ def take(
         "alert.taken",
         f"alert:{alert.id}",
         unit_id=alert.unit_id,
-        details={"name": name, "title": alert.title, "way": way},
+        details={"name": name, "title": alert.title, "way": way, **({"with_it": with_it} if with_it else {})},
     )
     return True
 
@@ -174,6 +178,7 @@ def close(session: Session, actor: Actor, alert: Alert, reason: str, now: dateti
     session.refresh(alert)
     if ended != 1:
         return False
+    flood.go_on(session, alert, now)
     asking.hush(session, alert.id, "the alert is closed", now)
     _spare(session, alert, None)
     if open_before:
@@ -207,7 +212,7 @@ def answered(session: Session, ask: Ask, word: str, way: str, now: datetime) -> 
         ask.state = AskState.YES
         session.flush()
         if alert.ended_at is None:
-            take(session, Actor(None, person.name), alert, person, now, way=way)
+            take(session, Actor(None, person.name), alert, person, now, way=way, told_at=ask.asked_at)
     elif word == "no":
         ask.state = AskState.NO
         session.flush()
@@ -275,12 +280,40 @@ def _tell(session: Session, alert: Alert, wording: asking.Wording, persons: set[
     )
 
 
+def confirm(session: Session, ask: Ask, account: Account, address: str, now: datetime) -> None:
+    """Whoever took it in writing reads that they have it, or that somebody was faster, where they wrote."""
+    alert = session.get_one(Alert, ask.alert_id)
+    person = session.get_one(Person, ask.person_id)
+    mine = alert.taken_by == person.id
+    if FACTS[account.channel].medium == "wall" or (not mine and alert.state is not AlertState.TAKEN):
+        return
+    with_it = select(func.count()).select_from(Alert).where(Alert.bundled_with == alert.id, Alert.taken_by == person.id)
+    wording = (
+        wordings.you_have(alert, session.scalar(with_it) or 0) if mine else wordings.taken(alert, alert.taken_name)
+    )
+    language = next((one for one in LANGUAGES if one == person.language), LANGUAGES[0])
+    asking.say(
+        session,
+        wording,
+        [asking.Way(account, address, language, person.id, None, now)],
+        unit_id=alert.unit_id,
+        mode=alert.mode,
+        purpose=Purpose.NOTICE,
+        kind="alert_news",
+        incident_id=alert.incident_id,
+        now=now,
+        expires_at=now + KEEP_WORD,
+    )
+
+
 def exhausted(session: Session, alert: Alert, settings: Settings, now: datetime) -> None:
     """Everybody was tried: administrators get to know, and the first page says it until somebody takes it."""
+    more = flood.size(session, alert.id)
+    flood.exhausted(session, alert.id)
     administrators = notice.users_with(session, alert.unit_id, Role.ADMINISTRATOR, but=None)
     notice.send(
         session,
-        wordings.nobody_took(alert, settings),
+        wordings.nobody_took(alert, settings, more),
         administrators,
         unit_id=alert.unit_id,
         mode=alert.mode,

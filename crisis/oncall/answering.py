@@ -164,6 +164,8 @@ def written(session: Session, account: Account, inbounds: Sequence[Inbound], now
                 callout_words.tell(session, call_out, kind, [ask_id], now)
             elif call_out is not None and kind == "over":
                 callout_words.tell(session, call_out, "cancelled", [ask_id], now)
+            elif call_out is None and kind in ("taken", "over"):
+                alerts.confirm(session, session.get_one(Ask, ask_id), account, inbound.author, now)
     return count
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from crisis.db import rows_changed
 from crisis.models import Account, Alert, Ask, Escalation, EscalationStep, Rota, Unit, membership, new_id
-from crisis.oncall import alerts, approving, asking, roster, wordings
+from crisis.oncall import alerts, approving, asking, flood, roster, wordings
 from crisis.settings import Language, Settings
 from crisis.states import AlertState, AskState, Mode, Purpose
 
@@ -37,6 +37,7 @@ class Known:
 
 def climb(session: Session, settings: Settings, now: datetime, limit: int = AT_ONCE) -> int:
     """Move up to `limit` alerts whose time has come one step on, the longest waiting first. Returns how many."""
+    flood.bundle(session, now)
     due = session.scalars(
         select(Alert).where(Alert.due_at <= now).order_by(Alert.due_at).limit(limit).with_for_update(skip_locked=True)
     ).all()
@@ -137,7 +138,9 @@ def _ask(
     approval = alert.source == approving.APPROVAL
     asking.say(
         session,
-        wordings.ask_to_approve(alert, settings) if approval else wordings.ask_to_take(alert, settings),
+        wordings.ask_to_approve(alert, settings)
+        if approval
+        else wordings.ask_to_take(alert, settings, flood.size(session, alert.id)),
         wanted,
         unit_id=alert.unit_id,
         mode=alert.mode,

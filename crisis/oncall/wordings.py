@@ -9,7 +9,7 @@ from crisis.models import Alert
 from crisis.oncall.asking import Wording
 from crisis.oncall.rota_watch import Trouble
 from crisis.sending.address_codes import MARK, MARK_SPOKEN
-from crisis.settings import Language, Settings
+from crisis.settings import LANGUAGES, Language, Settings
 
 SHORT_TITLE = 100  # of an alert's title in a text or on the phone
 
@@ -31,23 +31,43 @@ def address_code() -> Wording:
     )
 
 
-def ask_to_take(alert: Alert, settings: Settings) -> Wording:
-    """Take it, or say no. The telephone channel says itself which keys there are."""
+def ask_to_take(alert: Alert, settings: Settings, more: int = 0) -> Wording:
+    """Take it, or say no. The telephone channel says itself which keys there are. `more` others come with it."""
     url = f"{settings.console.public_url}/alerts/{alert.id}"
-    title = alert.title[:SHORT_TITLE]
+    short = alert.title[:SHORT_TITLE]
+    title: dict[Language, str] = {one: short + _more(one, more) for one in LANGUAGES}
+    if more:
+        url = f"{settings.console.public_url}/alerts/"
     return Wording(
-        {"nb": f"Alarm: {title}", "nn": f"Alarm: {title}", "en": f"Alert: {title}"},
+        {"nb": f"Alarm: {title['nb']}", "nn": f"Alarm: {title['nn']}", "en": f"Alert: {title['en']}"},
         {
-            "nb": f"ALARM: {title}. Svar 1 for å ta den, 2 for nei. Se {url}",
-            "nn": f"ALARM: {title}. Svar 1 for å ta han, 2 for nei. Sjå {url}",
-            "en": f"ALERT: {title}. Answer 1 to take it, 2 for no. See {url}",
+            "nb": f"ALARM: {title['nb']}. Svar 1 for å ta {'alle' if more else 'den'}, 2 for nei. Se {url}",
+            "nn": f"ALARM: {title['nn']}. Svar 1 for å ta {'alle' if more else 'han'}, 2 for nei. Sjå {url}",
+            "en": f"ALERT: {title['en']}. Answer 1 to take {'all' if more else 'it'}, 2 for no. See {url}",
         },
         {
-            "nb": f"Alarm: {title}.",
-            "nn": f"Alarm: {title}.",
-            "en": f"Alert: {title}.",
+            "nb": f"Alarm: {title['nb']}.",
+            "nn": f"Alarm: {title['nn']}.",
+            "en": f"Alert: {title['en']}.",
         },
     )
+
+
+def _more(language: Language, count: int) -> str:
+    said: dict[Language, str] = {"nb": f" og {count} til", "nn": f" og {count} til", "en": f" and {count} more"}
+    return said[language] if count else ""
+
+
+def you_have(alert: Alert, more: int) -> Wording:
+    """The answer to whoever took it in writing."""
+    short = alert.title[:SHORT_TITLE]
+    title: dict[Language, str] = {one: short + _more(one, more) for one in LANGUAGES}
+    texts: dict[Language, str] = {
+        "nb": f"Takk. Du har tatt alarmen: {title['nb']}. Ingen andre blir spurt.",
+        "nn": f"Takk. Du har teke alarmen: {title['nn']}. Ingen andre blir spurde.",
+        "en": f"Thank you. You have taken the alert: {title['en']}. Nobody else is asked.",
+    }
+    return Wording({"nb": "Du har tatt den", "nn": "Du har teke han", "en": "You have taken it"}, texts, texts)
 
 
 def ask_to_approve(alert: Alert, settings: Settings) -> Wording:
@@ -91,10 +111,10 @@ def closed(alert: Alert) -> Wording:
     return Wording(titles, texts, texts)
 
 
-def nobody_took(alert: Alert, settings: Settings) -> Notice:
+def nobody_took(alert: Alert, settings: Settings, more: int = 0) -> Notice:
     """Everybody was tried. Administrators must act."""
-    url = f"{settings.console.public_url}/alerts/{alert.id}"
-    title = alert.title[:SHORT_TITLE]
+    url = f"{settings.console.public_url}/alerts/{'' if more else alert.id}"
+    title = alert.title[:SHORT_TITLE] + (f" (+{more})" if more else "")
     return Notice(
         "alert_exhausted",
         {
