@@ -194,6 +194,15 @@ def test_no_faster_than_the_network_allows_and_none_forgotten(town: World) -> No
     assert sorted(network.did) == sorted(f"delete {row.provider_id}" for row in rows)
 
 
+def test_those_in_the_air_count_against_what_the_network_allows(town: World) -> None:
+    asked_down(town, 5, Network(WALL))
+    limit = (3, timedelta(minutes=30))
+    claimed = [
+        town.write(lambda session: removals.claim(session, town.account_id, limit, town.clock())) for _ in range(2)
+    ]
+    assert [len(one) for one in claimed] == [3, 0]
+
+
 def test_a_sender_that_died_in_the_call_is_made_up_for(town: World) -> None:
     network = Network(WALL)
     rows = asked_down(town, 1, network)
@@ -206,6 +215,27 @@ def test_a_sender_that_died_in_the_call_is_made_up_for(town: World) -> None:
     assert removal(town).state is RemovalState.GONE
     assert attempts(town, rows[0].id, removals.LOST) == [Outcome.UNCERTAIN]
     assert town.write(lambda session: sweep.idle_with_work(session, Mode.DRILL, town.clock())) == []
+
+
+def test_a_sender_that_comes_back_says_nothing_about_a_later_attempt(town: World) -> None:
+    asked_down(town, 1, Network(WALL))
+
+    def claim() -> removals.Claimed:
+        (one,) = town.write(lambda session: removals.claim(session, town.account_id, None, town.clock()))
+        return one
+
+    def settle(one: removals.Claimed, result: Accepted | SendError) -> None:
+        now = town.clock()
+        town.write(lambda session: removals.settle(session, one, result, now, now))
+
+    old = claim()
+    town.clock.forward(minutes=5)
+    new = claim()
+    settle(old, Rejected("not found"))
+    assert removal(town).state is RemovalState.DELETING
+    settle(new, Accepted(new.provider_id))
+    settle(old, Rejected("not found"))
+    assert removal(town).state is RemovalState.GONE
 
 
 def test_two_senders_take_a_post_down_once(town: World) -> None:

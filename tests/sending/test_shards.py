@@ -165,6 +165,8 @@ def test_quiet_asked_for_later_is_not_ended_by_an_older_answer(here: World) -> N
 def test_the_pace_is_shared_and_each_shard_remembers_its_own(here: World) -> None:
     here.release([f"+47400{number:05}" for number in range(200)])
     provider = Provider()
+    paces = [shard_drain(here, provider, number, pace=40)._pace for number in range(2)]
+    assert (sum(one.rate for one in paces), sum(one.burst for one in paces)) == (40, 40)
     asyncio.run(shard_drain(here, provider, 0, pace=40).run(0.5))
     assert len(provider.said) <= 20 + 20  # its burst and one second, never the account's
     with here.database.reading() as session:
