@@ -224,6 +224,16 @@ def test_a_live_incident_holds_everything_back_at_once(scene: Scene) -> None:
     assert counted == {DeliveryState.CANCELLED: 2}
 
 
+def test_one_planned_while_an_incident_is_open_does_not_leave(scene: Scene) -> None:
+    incident_id = scene.incident(Mode.LIVE)
+    post_id = approved(scene)
+    assert let_go(scene) == 0
+    assert state(scene, post_id) is PlannedState.PAUSED
+    assert deliveries(scene, post_id) == []
+    with scene.runtime.database.reading() as session:
+        assert session.get_one(PlannedPost, post_id).paused_by == incident_id
+
+
 def test_a_drill_holds_nothing_back(scene: Scene) -> None:
     post_id = approved(scene)
     scene.incident(Mode.DRILL)

@@ -58,12 +58,9 @@ def test_down_hung_or_empty_it_costs_a_second(tmp_path: Path, database_url: str)
         prove(here, *broadcasts, once=phones * 4)
 
 
-def test_away_for_a_minute_nobody_waits_and_it_is_found_again(tmp_path: Path, database_url: str) -> None:
+def test_away_for_a_minute_nobody_waits_and_it_is_found_again(tmp_path: Path) -> None:
     """Whoever listens for wake-ups looks ever more rarely, but never stops looking."""
-    with (
-        redis_server(tmp_path / "redis") as server,
-        town(tmp_path, database_url=database_url, redis=server.url) as here,
-    ):
+    with redis_server(tmp_path / "redis") as server, town(tmp_path, redis=server.url) as here:
         phones = here.populate(3)
         here.start("sender-live", "clock")
         server.stop()
