@@ -22,13 +22,13 @@ from crisis.console.guard import may
 from crisis.console.here import actor, runtime
 from crisis.console.release import what_was_read
 from crisis.console.wording import refusal
-from crisis.models import Ask, Broadcast, CallOut, Person, utcnow
+from crisis.models import Ask, Broadcast, CallOut, Person, Reply, utcnow
 from crisis.oncall import answering, callout, callout_board, callout_report, coming_words, filling, own_need
 from crisis.oncall.reply_words import LONGEST_WAIT
 from crisis.states import CallOutState, NotAllowed, Role
 
 pages = Blueprint("callout_board", __name__, url_prefix="/call-outs/<uuid:call_out_id>")
-MOST_SHOWN = 100  # names in a list on the board; the report has all
+MOST_SHOWN = 60  # names in a list on the board; the report has all
 MOST_FOUND = 100
 ASKS = (CallOutState.OPEN, CallOutState.EXHAUSTED)
 
@@ -135,6 +135,17 @@ def add(call_out_id: uuid.UUID) -> ResponseReturnValue:
         return str(ngettext("%(num)d more is asked now.", "%(num)d more are asked now.", count))
 
     return _act(call_out_id, act)
+
+
+@pages.get("/asks/<uuid:ask_id>")
+@may(Role.OFFICER)
+def person(call_out_id: uuid.UUID, ask_id: uuid.UUID) -> ResponseReturnValue:
+    """One asked person: everything they have said, and a place for what they said by mouth."""
+    with runtime().database.reading() as session:
+        here = this(session, call_out_id)
+        one = callout_board.one(session, here.call_out, ask_id) or abort(404)
+        told = session.scalars(select(Reply).where(Reply.ask_id == ask_id).order_by(Reply.at, Reply.id)).all()
+        return render_template("console/callouts/person.html", one=one, replies=told, **frame(here))
 
 
 @pages.post("/asks/<uuid:ask_id>/settle")

@@ -241,6 +241,8 @@ def test_unclear_answers_are_settled_by_a_person(night: Night, kari: Browser) ->
     assert "maybe 20 min" in html
     assert "1 answer must be read by you" in html
     assert "1 answer must be read" in kari.get("/").text
+    assert "maybe 20 min" in kari.get(f"/call-outs/{made}/asks/{ask.id}").text
+    assert kari.get(f"/call-outs/{made}/asks/{made}").status_code == 404
     wrong = kari.follow(
         f"/call-outs/{made}/board", f"/call-outs/{made}/asks/{ask.id}/settle", answer="later", minutes="x"
     )
@@ -283,10 +285,13 @@ def test_words_to_those_who_come_wait_for_a_second_person(night: Night, kari: Br
         assert words.state is BroadcastState.SUBMITTED
         assert all("Svar 1" not in text.text for text in words.texts)
     send = f"/call-outs/{made}/words/{words.id}/release"
-    kari.send(f"/call-outs/{made}/board", send)
+    kari.send(f"/call-outs/{made}/board", send, digest=words.digest)
+    kari.send(f"/call-outs/{made}/board", send, digest=words.digest, break_glass=" ")
     assert night.scene.deliveries(words.id) == []
     anne.send(f"/approvals/{words.id}", f"/approvals/{words.id}", decision="yes")
-    kari.send(f"/call-outs/{made}/board", send)
+    kari.send(f"/call-outs/{made}/board", send, digest="0" * 64)
+    assert night.scene.deliveries(words.id) == []  # not what was read
+    kari.send(f"/call-outs/{made}/board", send, digest=words.digest)
     assert [one.ask_id for one in night.scene.deliveries(words.id)] == [first.id]
 
 
