@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from werkzeug.serving import make_server
 
-from crisis.models import User
+from crisis.console import identity
+from crisis.models import User, utcnow
 from crisis.states import InboundState, Lane, Mode, Role
+from tests.browser import officer
 from tests.console.scene import Browser, Night, a_night
 from tests.triage.test_answering import Desk
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 
 @pytest.fixture
@@ -195,3 +201,68 @@ def test_put_away_on_the_queue_and_back_by_one_key(night: Night, desk: Desk) -> 
     assert 'data-key="u"' in queue
     tone.send("/triage", "/triage/do", do=f"reopen {asked}", mode="live")
     assert desk.row(asked).state is InboundState.WAITING
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_worked_off_by_keys_and_accessible(night: Night, desk: Desk, width: int, scheme: str) -> None:
+    """In a real browser: taken, answered by two keys, taken back by one, handed over; no fault, no sideways scrolling."""
+    desk.sign_answers()
+    asked, cry = desk.hear("Broren min var der"), desk.hear("Vi er fanget", lane=Lane.DANGER)
+    noise = desk.hear("Hei på deg", lane=Lane.NOISE)
+    server = make_server("127.0.0.1", 0, night.app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}"
+    with night.scene.runtime.database.writing() as session:
+        token = identity.start(session, night.scene.users["kaja"], "127.0.0.1", utcnow(), complete=True)
+    with officer.browser() as made:
+        context = made.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        context.add_cookies([{"name": identity.cookie_name(night.app.config), "value": token, "url": base}])
+        seen = context.new_page()
+        problems: list[str] = []
+        seen.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+
+        def look() -> None:
+            found = axe.Axe().run(seen)
+            if found.violations_count:
+                problems.append(found.generate_report())
+            if seen.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                problems.append(f"{seen.url} is too wide")
+
+        seen.goto(f"{base}{page(asked)}")
+        look()
+        seen.keyboard.press("c")
+        seen.wait_for_selector("#answers")
+        look()
+        seen.keyboard.press("a")
+        assert desk.row(asked).state is InboundState.CLAIMED  # one key never sends
+        seen.keyboard.press("Enter")
+        seen.wait_for_selector("[form=undo]")
+        assert desk.row(asked).state is InboundState.ANSWERED
+        look()
+        seen.keyboard.press("u")
+        seen.wait_for_selector("#answers")
+        assert desk.row(asked).state is InboundState.CLAIMED
+        seen.goto(f"{base}{page(cry)}")
+        seen.keyboard.press("h")  # nobody is on it: taken first
+        seen.wait_for_selector(f"a[href='{page(cry, '/card')}']")
+        look()
+        seen.keyboard.press("h")
+        seen.wait_for_selector(".aloud")
+        look()
+        seen.check("[name=to][value='113']")
+        seen.fill("[name=taken_by]", "AMK 7")
+        seen.click("main form button.big")
+        seen.wait_for_url(f"{base}{page(cry)}")
+        assert desk.row(cry).state is InboundState.HANDED_OVER
+        seen.goto(f"{base}/triage")
+        seen.focus(f"#i-{noise}")
+        seen.keyboard.press("z")
+        seen.wait_for_selector("[data-key=u]")
+        assert desk.row(noise).state is InboundState.SNOOZED
+        look()
+        seen.keyboard.press("u")
+        seen.wait_for_selector("[data-key=u]", state="detached")
+        assert desk.row(noise).state is InboundState.WAITING
+        assert problems == []
+        context.close()
+    server.shutdown()
