@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from crisis.channels.base import Channel, Polled, Polls, SendError
 from crisis.db import rows_changed
 from crisis.models import Account, utcnow
-from crisis.oncall import answering
+from crisis.oncall import answering, mailed
 from crisis.runtime import Runtime
 from crisis.sending import pulse, receipts
 from crisis.settings import SettingsError
@@ -161,6 +161,7 @@ class Listener:
             account = session.get_one(Account, account_id)
             inbox.receive(session, account, found.inbounds, utcnow())
             answering.written(session, account, found.inbounds, utcnow())
+            mailed.obey(session, account, found.reports, utcnow())
             receipts.apply(session, account, found.receipts, utcnow())
             account.cursor = found.cursor
             if found.dropped:

@@ -391,6 +391,18 @@ class Probes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """A mail by which a service raises or ends an alarm, proven to come from it. `service` is the address it wrote to."""
+
+    provider_id: str
+    service: str
+    escalation: str  # the key that crisis.toml names for it; empty: none
+    subject: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Polled:
     """What a poll brought, and the cursor to store in the same transaction; the next poll starts there."""
 
@@ -398,6 +410,7 @@ class Polled:
     inbounds: Sequence[Inbound] = ()
     receipts: Sequence[Receipt] = ()
     dropped: int = 0  # what machines said and nobody needs to read
+    reports: Sequence[Reported] = ()
 
 
 @runtime_checkable

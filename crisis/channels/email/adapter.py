@@ -31,6 +31,7 @@ from crisis.channels.base import (
     Rejected,
     SendError,
 )
+from crisis.channels.email.alarms import AlarmAddress, Alarms
 from crisis.channels.email.imap import Mailbox
 from crisis.channels.email.mail import mailbox, message_id, render_mail
 from crisis.channels.email.reading import read
@@ -89,6 +90,9 @@ class Options(Frozen):
     imap_password: SecretRef | None = Field(default=None, description="sign in there with; password if empty")
     imap_folder: str = Field(default="INBOX", pattern=r'^[^"\\\r\n]{1,100}$', description="the folder that is read")
     poll_seconds: float = Field(default=60, ge=5, le=3600, description="between looks into that folder")
+    alarms: tuple[AlarmAddress, ...] = Field(
+        default=(), description="addresses in that mailbox where services raise alarms"
+    )
     connect_seconds: float = Field(default=10, gt=0, le=60, description="longest wait for a connection")
     read_seconds: float = Field(default=30, gt=0, le=600, description="longest wait for a reply")
 
@@ -100,6 +104,9 @@ class Options(Frozen):
 
     @model_validator(mode="after")
     def _safe_line(self) -> Options:
+        if self.alarms and self.imap_host is None:
+            msg = "alarms arrive in a mailbox; give imap_host, or take them out"
+            raise ValueError(msg)
         if (self.username is None) != (self.password is None):
             msg = "username and password belong together; give both or neither"
             raise ValueError(msg)
@@ -151,6 +158,7 @@ class Email:
         self._tls = _tls(options, options.tls)
         self.poll_seconds = options.poll_seconds
         self._mailbox = _mailbox(options)
+        self._alarms = Alarms.of(options.alarms)
         self._free = asyncio.Semaphore(options.connections)
         self._idle: list[_Line] = []
 
@@ -206,12 +214,18 @@ class Email:
         reached, letters = await asyncio.to_thread(self._mailbox.read, cursor)
         validity = reached.partition(":")[0]
         own = self._sender.addr_spec
-        seen = [read(one.raw, name=f"{validity}:{one.uid}", at=one.at, own=own) for one in letters]
+        reports = [self._alarms.read(one.raw, name=f"{validity}:{one.uid}", at=one.at) for one in letters]
+        seen = [
+            read(one.raw, name=f"{validity}:{one.uid}", at=one.at, own=own)
+            for one, report in zip(letters, reports, strict=True)
+            if report is None
+        ]
         return Polled(
             reached,
             inbounds=[one for one in seen if isinstance(one, Inbound)],
             receipts=[one for one in seen if isinstance(one, Receipt)],
             dropped=sum(one is None for one in seen),
+            reports=[one for one in reports if one is not None],
         )
 
     async def close(self) -> None:

@@ -29,10 +29,10 @@ def read(raw: bytes, *, name: str, at: datetime, own: str) -> Receipt | Inbound 
     domain = own.rpartition("@")[2].lower()
     if mail.get_content_type() == "multipart/report":
         return _bounce(mail, domain)
-    sender_name, sender = parseaddr(_header(mail, "From"))
+    sender_name, sender = parseaddr(header(mail, "From"))
     if _automatic(mail) or not sender or sender.lower() == own.lower():
         return None
-    subject, text = _header(mail, "Subject"), _text(mail)
+    subject, text = header(mail, "Subject"), text_of(mail)
     answers = [one for one in _ids(mail, "In-Reply-To") + _ids(mail, "References")[::-1] if _ours(one, domain)]
     return Inbound(
         provider_id=next(iter(_ids(mail, "Message-ID")), name),
@@ -74,15 +74,16 @@ def _bounce(mail: EmailMessage, domain: str) -> Receipt | None:
 
 def _automatic(mail: EmailMessage) -> bool:
     """Does it come from a machine? RFC 3834, 5, and the older ways to say so."""
-    submitted = _header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
-    if submitted not in {"", "no"} or _header(mail, "Precedence").strip().lower() in _MACHINES:
+    submitted = header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
+    if submitted not in {"", "no"} or header(mail, "Precedence").strip().lower() in _MACHINES:
         return True
     if any(mail.get(name) is not None for name in ("X-Autoreply", "X-Autorespond", "X-Auto-Reply")):
         return True
-    return _header(mail, "Return-Path").strip() == "<>"
+    return header(mail, "Return-Path").strip() == "<>"
 
 
-def _text(mail: EmailMessage) -> str:
+def text_of(mail: EmailMessage) -> str:
+    """The words of a mail, plain."""
     part = mail.get_body(preferencelist=("plain", "html"))
     if part is None:
         return ""
@@ -119,7 +120,8 @@ def _plain(markup: str) -> str:
     return re.sub(r"\n\s*\n+", "\n\n", "".join(reader.words)).strip()
 
 
-def _header(mail: Message, name: str) -> str:
+def header(mail: Message, name: str) -> str:
+    """One header as text; empty where there is none or it is broken."""
     try:
         return str(mail.get(name) or "")
     except (ValueError, IndexError, AttributeError, TypeError):  # the library gives up on some broken headers
@@ -127,7 +129,7 @@ def _header(mail: Message, name: str) -> str:
 
 
 def _ids(mail: Message, name: str) -> list[str]:
-    return _MESSAGE_ID.findall(_header(mail, name))
+    return _MESSAGE_ID.findall(header(mail, name))
 
 
 def _ours(message_id: str, domain: str) -> bool:
