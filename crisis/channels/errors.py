@@ -106,9 +106,10 @@ def accepted_body(given: Answer, codes: Codes = no_codes) -> dict[str, Any]:
         raise error
     if given.status == 204:
         return {}
-    if not given.body:
+    body = given.body  # read once: it is parsed each time
+    if not body:
         raise Uncertain(f"HTTP {given.status}, but the answer is cut off or not JSON", code=str(given.status))
-    return given.body
+    return body
 
 
 def failure(given: Answer, codes: Codes = no_codes) -> SendError | None:

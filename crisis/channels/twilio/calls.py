@@ -11,8 +11,9 @@ import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 import aiohttp
 from multidict import MultiDict
@@ -335,7 +336,7 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
                 method,
                 uri,
                 params=params,
-                data=urlencode(data, doseq=True) if data else None,
+                data=_form(data) if data else None,
                 headers=headers,
                 allow_redirects=False,
             ) as response:
@@ -349,6 +350,15 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _form(data: dict[str, Any]) -> str:
+    """The fields as a form. The words are encoded once for thousands of receivers: that was a twentieth of a call."""
+    fields = urlencode({name: value for name, value in data.items() if name != "Body"}, doseq=True)
+    return f"{fields}&Body={_quoted(str(data['Body']))}" if "Body" in data else fields
+
+
+_quoted = lru_cache(maxsize=64)(quote_plus)
 
 
 def _hooks(opening: Opening) -> str | None:
