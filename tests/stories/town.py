@@ -226,6 +226,21 @@ class Town:
             release(session, actor, broadcast, self.runtime.settings, playbook, datetime.now(UTC))
             return broadcast.id
 
+    def gather(self, size: int, *, seed: int = 1, seconds: float = 0.0) -> dict[str, Any]:
+        """A crowd answers the hospital's live accounts; comes back when all have spoken, with who said what where."""
+        body = json.dumps({"account": "ous", "size": size, "seed": seed, "seconds": seconds}).encode()
+        address = f"{self.simulator.url}/control/crowd"
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=10).close()
+
+        def ended() -> dict[str, Any]:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                play: dict[str, Any] = json.load(answer)
+            return play if play["ended"] else {}
+
+        found: dict[str, Any] = eventually(ended, within=seconds + 120, every=0.2)
+        return found
+
     def post(self, handle: str, text: str) -> None:
         """A passer-by writes on X."""
         body = json.dumps({"handle": handle, "text": text}).encode()
@@ -332,6 +347,13 @@ class Town:
             session.execute(update(ShardRow).where(ShardRow.lease_owner.is_not(None)).values(lease_until=past))
 
 
+def listening_fast(source: str) -> str:
+    """Settings in which every account that is polled is asked as often as its network's rules allow."""
+    for key in ("bluesky-ous", "wordpress-ous", "linkedin-ous"):
+        source = source.replace(f'key = "{key}"\n', f'key = "{key}"\npoll_seconds = 5\n')
+    return source
+
+
 def _answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
         return True
@@ -357,7 +379,7 @@ def town(
             Simulator.start(
                 public_dir=folder / "pages",
                 delay=0.05,
-                sms_inbound=f"http://127.0.0.1:{console}/hooks/sms-{{account}}/inbound",
+                sms_inbound=f"http://127.0.0.1:{console}/hooks/{{channel}}-{{account}}/inbound",
             )
         )
         web = int(simulator.url.rsplit(":", 1)[1])
