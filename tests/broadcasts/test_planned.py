@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from crisis.broadcasts import planned, planned_calendar, planned_release
 from crisis.broadcasts.freeze import NotReady
 from crisis.broadcasts.planned_words import Wording, campaign_link, compose
-from crisis.models import Account, AuditRow, Broadcast, BroadcastText, Delivery, Incident, PlannedPost, Tally
+from crisis.models import Account, Approval, AuditRow, Broadcast, BroadcastText, Delivery, Incident, PlannedPost, Tally
 from crisis.sending import claim, order, sweep
 from crisis.settings import UnitSettings
 from crisis.states import BroadcastState, DeliveryState, Mode, NotAllowed, PlannedState, Purpose
@@ -154,6 +154,17 @@ def test_a_second_person_where_the_unit_wants_one(scene: Scene, *, asked: bool) 
     else:
         say_yes(scene, post_id, "kari")
     assert let_go(scene) == 2
+
+
+def test_a_yes_that_turns_out_to_be_the_authors_own_does_not_let_it_go(scene: Scene) -> None:
+    """The row itself is changed, behind the rule that would have refused it."""
+    units = tuple(one.model_copy(update={"planned_second_person": True}) for one in scene.settings.units)
+    object.__setattr__(scene.runtime, "settings", scene.settings.model_copy(update={"units": units}))
+    post_id = approved(scene)
+    with scene.runtime.database.writing() as session:
+        session.execute(update(Approval).values(user_id=scene.users["kari"]))
+    assert let_go(scene) == 0
+    assert state(scene, post_id) is PlannedState.PAUSED
 
 
 def test_changing_a_word_takes_the_yes_away(scene: Scene) -> None:
