@@ -52,10 +52,13 @@ def running(path: Path) -> Iterator[Runtime]:
 @click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", help="Console port for this run (also PORT).")
 @click.option("--simulator-port", type=click.IntRange(1, 65535), help="The simulator's web port for this run.")
 @click.option("--mail-port", type=click.IntRange(1, 65535), help="The simulator's mail port for this run.")
+@click.option("--mailbox-port", type=click.IntRange(1, 65535), help="The simulator's IMAP port for this run.")
 @click.pass_obj
-def run(path: Path, port: int | None, simulator_port: int | None, mail_port: int | None) -> None:
+def run(
+    path: Path, port: int | None, simulator_port: int | None, mail_port: int | None, mailbox_port: int | None
+) -> None:
     """Everything on this machine: database, Redis, console, senders, simulator; Ctrl-C stops it."""
-    wanted = {"console": port, "simulator": simulator_port, "mail": mail_port}
+    wanted = {"console": port, "simulator": simulator_port, "mail": mail_port, "mailbox": mailbox_port}
     sys.exit(embedded.run(path, wanted, click.echo))
 
 

@@ -22,6 +22,7 @@ class Ports:
     console: int
     simulator: int | None
     mail: int | None
+    mailbox: int | None = None  # where answers to our mail are read
 
 
 def endpoint(account: AccountSettings) -> tuple[str, int | None]:
@@ -49,19 +50,22 @@ def _secret_endpoint(url: SecretRef) -> tuple[str, int | None]:
 
 def ports(settings: Settings) -> Ports:
     """Read the ports from the settings. Raises `SettingsError` when accounts look for the simulator in two places."""
-    found: dict[str, set[int]] = {"http": set(), "mail": set()}
+    found: dict[str, set[int]] = {"http": set(), "mail": set(), "mailboxes": set()}
     for account in settings.accounts:
         host, port = endpoint(account)
         if port is not None and own_machine(host):
             found["mail" if hasattr(account.options, "host") else "http"].add(port)
+        reads = getattr(account.options, "imap_host", None)
+        if reads and own_machine(reads) and account.options.imap_port:
+            found["mailboxes"].add(account.options.imap_port)
     for what, several in found.items():
         if len(several) > 1:
             listed = ", ".join(map(str, sorted(several)))
             raise SettingsError(
                 [f"{settings.path}: accounts look for the simulator's {what} on ports {listed}; use one port for all"]
             )
-    http, mail = (next(iter(found[what]), None) for what in ("http", "mail"))
-    return Ports(settings.console.port, http, mail)
+    http, mail, mailbox = (next(iter(found[what]), None) for what in ("http", "mail", "mailboxes"))
+    return Ports(settings.console.port, http, mail, mailbox)
 
 
 def taken(host: str, port: int) -> str | None:
@@ -85,6 +89,7 @@ def check_free(settings: Settings) -> None:
         (host, used.console, "the console", "console.port", "--port"),
         ("127.0.0.1", used.simulator, "the simulator", "the accounts' base_url", "--simulator-port"),
         ("127.0.0.1", used.mail, "the simulator's mail", "the e-mail accounts' port", "--mail-port"),
+        ("127.0.0.1", used.mailbox, "the simulator's mailboxes", "the e-mail accounts' imap_port", "--mailbox-port"),
     ]
     mistakes = [
         f"port {port} on {at}, for {whose}: {reason}. Stop what uses it, change {setting} in {settings.path},"
@@ -111,13 +116,14 @@ def moved(source: str, moves: dict[int, int]) -> str:
         return found[1] + str(moves.get(int(found[2]), int(found[2])))
 
     source = re.sub(r"((?:127\.0\.0\.1|localhost|\[::1\]):)(\d+)\b", change, source)
-    return re.sub(r"(?m)^(\s*port\s*=\s*)(\d+)\b", change, source)
+    return re.sub(r"(?m)^(\s*(?:imap_)?port\s*=\s*)(\d+)\b", change, source)
 
 
 def with_ports(settings: Settings, wanted: Ports) -> str | None:
     """The text of a settings file in which the ports are `wanted`, or None when they already are."""
     now = ports(settings)
     pairs = [(now.console, wanted.console), (now.simulator, wanted.simulator), (now.mail, wanted.mail)]
+    pairs.append((now.mailbox, wanted.mailbox))
     moves = {old: new for old, new in pairs if old is not None and new is not None and old != new}
     if not moves:
         return None

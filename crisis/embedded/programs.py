@@ -68,7 +68,14 @@ def simulator_command(settings: Settings, ports: Ports) -> tuple[str, ...]:
     """The pretend internet, where this installation's accounts look for it."""
     return (
         *(sys.executable, "-m", "crisis.simulator", "--host", "127.0.0.1"),
-        *("--port", str(ports.simulator or 0), "--smtp-port", str(ports.mail or 0)),
+        *(
+            "--port",
+            str(ports.simulator or 0),
+            "--smtp-port",
+            str(ports.mail or 0),
+            "--imap-port",
+            str(ports.mailbox or 0),
+        ),
         *("--public-dir", str(public_pages(settings))),
         # The demo's SMS accounts are called after the simulator's own.
         *(

@@ -116,6 +116,7 @@ def _chosen(now: Ports, wanted: dict[str, int | None]) -> Ports:
         wanted.get("console") or now.console,
         now.simulator and (wanted.get("simulator") or now.simulator),
         now.mail and (wanted.get("mail") or now.mail),
+        now.mailbox and (wanted.get("mailbox") or now.mailbox),
     )
 
 

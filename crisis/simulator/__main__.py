@@ -32,6 +32,7 @@ async def _run(asked: argparse.Namespace) -> None:
         host=asked.host,
         port=asked.port,
         smtp_port=asked.smtp_port,
+        imap_port=asked.imap_port,
         public_dir=asked.public_dir,
         accounts=accounts,
         sms_inbound=asked.sms_inbound,
@@ -49,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8090, help="HTTP port (default %(default)s; 0 takes a free one)")
     parser.add_argument(
         "--smtp-port", type=int, default=8025, help="SMTP port (default %(default)s; 0 takes a free one)"
+    )
+    parser.add_argument(
+        "--imap-port", type=int, default=8143, help="IMAP port (default %(default)s; 0 takes a free one)"
     )
     parser.add_argument("--public-dir", type=Path, help="folder with the public incident pages, shown under /pages/")
     parser.add_argument("--accounts", type=Path, help="JSON file with other accounts than the demo ones")

@@ -45,7 +45,7 @@ class Internet:
         """Start with empty memories; `delay` seconds pass until a text is delivered."""
         self.accounts = accounts
         self.url = ""
-        self.smtp_port = 0
+        self.smtp_port = self.imap_port = 0
         self.certificate = ""
         self.ledger = Ledger()
         self.faults = Faults()

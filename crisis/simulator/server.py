@@ -14,7 +14,7 @@ from aiohttp import web
 
 from crisis.simulator.accounts import Accounts, demo
 from crisis.simulator.internet import Internet
-from crisis.simulator.mail import certificate, smtp
+from crisis.simulator.mail import certificate, imap, smtp
 from crisis.simulator.news import News
 from crisis.simulator.square.control import Control
 from crisis.simulator.square.page import Square
@@ -52,6 +52,7 @@ async def running(
     host: str = "127.0.0.1",
     port: int = 0,
     smtp_port: int = 0,
+    imap_port: int = 0,
     public_dir: Path | None = None,
     accounts: Accounts | None = None,
     sms_inbound: str = "",
@@ -81,6 +82,17 @@ async def running(
         except OSError as error:
             raise PortTaken(_taken(host, smtp_port, "--smtp-port", error)) from error
         stack.callback(mail.close)
+        try:
+            letters = await asyncio.start_server(
+                lambda *line: imap.Reader(internet.mailboxes, internet.accounts.mail, internet.ledger).talk(*line),
+                host,
+                imap_port,
+                limit=imap.LONGEST_LINE,
+            )
+        except OSError as error:
+            raise PortTaken(_taken(host, imap_port, "--imap-port", error)) from error
+        stack.callback(letters.close)
+        internet.imap_port = letters.sockets[0].getsockname()[1]
         shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
         internet.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{runner.addresses[0][1]}"
         internet.smtp_port = mail.sockets[0].getsockname()[1]
@@ -97,6 +109,7 @@ class Simulator:
         self.internet = internet
         self.url = internet.url
         self.smtp_port = internet.smtp_port
+        self.imap_port = internet.imap_port
         self._loop = loop
         self._thread = thread
         self._end = end

@@ -15,12 +15,12 @@ from tests.embedded.conftest import free_ports
 
 
 def test_the_simulator_listens_where_accounts_look_for_it(settings: Settings) -> None:
-    assert ports.ports(settings) == Ports(console=8080, simulator=8090, mail=8025)
+    assert ports.ports(settings) == Ports(console=8080, simulator=8090, mail=8025, mailbox=8143)
 
 
 def test_a_taken_port_is_named_with_what_to_change(folder: Path) -> None:
-    console, simulator, mail = free_ports(3)
-    _moved(folder, Ports(console, simulator, mail))
+    console, simulator, mail, mailbox = free_ports(4)
+    _moved(folder, Ports(console, simulator, mail, mailbox))
     with socket.socket() as other, socket.socket() as another:
         for busy, port in ((other, console), (another, mail)):
             busy.bind(("127.0.0.1", port))
@@ -36,12 +36,12 @@ def test_a_taken_port_is_named_with_what_to_change(folder: Path) -> None:
 
 
 def test_moving_changes_every_address_and_nothing_else(folder: Path) -> None:
-    text = _moved(folder, Ports(9001, 9002, 9003))
+    text = _moved(folder, Ports(9001, 9002, 9003, 9004))
     moved = runtime.load(folder / "crisis.toml")
-    assert ports.ports(moved) == Ports(9001, 9002, 9003)
+    assert ports.ports(moved) == Ports(9001, 9002, 9003, 9004)
     assert moved.console.public_url == "http://127.0.0.1:9001"
     assert {a.options.public_url.split("/")[2] for a in moved.accounts if a.channel == "page"} == {"127.0.0.1:9002"}
-    back = ports.moved(text, {9001: 8080, 9002: 8090, 9003: 8025})
+    back = ports.moved(text, {9001: 8080, 9002: 8090, 9003: 8025, 9004: 8143})
     assert back == (folder / "crisis.example.toml").read_text()
 
 
@@ -69,7 +69,7 @@ def test_a_port_that_is_not_written_cannot_be_moved(folder: Path) -> None:
     source = (folder / "crisis.example.toml").read_text()
     (folder / "crisis.toml").write_text(source.replace("port = 8080\n", "", 1))
     with pytest.raises(SettingsError, match="write port = 8080 under"):
-        ports.with_ports(runtime.load(folder / "crisis.toml"), Ports(9001, 8090, 8025))
+        ports.with_ports(runtime.load(folder / "crisis.toml"), Ports(9001, 8090, 8025, 8143))
 
 
 def _moved(folder: Path, wanted: Ports) -> str:

@@ -4,12 +4,17 @@ import asyncio
 import ssl
 from email.message import EmailMessage
 from email.utils import formatdate
+from pathlib import Path
 
 import aiosmtplib
 import pytest
 import requests
 
+from crisis.channels.base import Misconfigured, Polled
+from crisis.channels.email.adapter import Email, Options
+from crisis.settings import SecretRef
 from crisis.simulator.server import Simulator
+from tests.channels.contract import opening
 
 LOGIN = {"username": "ous@mail.example", "password": "ous-mail-password"}
 
@@ -131,3 +136,40 @@ def test_a_refused_login(simulator: Simulator) -> None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with pytest.raises(aiosmtplib.SMTPAuthenticationError):
         _send(simulator, _mail(), start_tls=True, tls_context=context, **LOGIN)
+
+
+def test_what_comes_back_is_read_by_the_account_that_wrote(simulator: Simulator, tmp_path: Path) -> None:
+    """A person's answer and the report of a mail server, read by our own adapter over IMAP."""
+    pem = requests.get(f"{simulator.url}/control/certificate.pem", timeout=5)
+    context = ssl.create_default_context(cadata=pem.text)
+    _send(simulator, _mail(), start_tls=True, tls_context=context, **LOGIN)
+    (sent,) = simulator.state("mails")["mails"]
+    account = Email(opening(_reading(simulator, tmp_path, "ous-mail-password"), tmp_path))
+
+    async def read(cursor: str | None) -> Polled:
+        return await account.poll(cursor)
+
+    start = asyncio.run(read(None)).cursor
+    for what, given in (("answer", {"text": "Kommer om 20 minutter æøå"}), ("bounce", {})):
+        path = f"{simulator.url}/control/mails/{sent['number']}/{what}"
+        assert requests.post(path, json=given, timeout=5).status_code == 201
+    assert requests.post(f"{simulator.url}/control/mails/99/answer", json={"text": "x"}, timeout=5).status_code == 400
+    found = asyncio.run(read(start))
+    (said,), (failed,) = found.inbounds, found.receipts
+    assert said.text.startswith("Kommer om 20 minutter æøå")
+    assert (said.author, said.in_reply_to) == ("kari@example.org", "<a1@ous.example>")
+    assert (failed.means, failed.provider_id) == ("failed", "<a1@ous.example>")
+    again = asyncio.run(read(found.cursor))
+    assert (again.cursor, again.inbounds, again.receipts) == (found.cursor, [], [])
+    other = Email(opening(_reading(simulator, tmp_path, "wrong"), tmp_path))
+    with pytest.raises(Misconfigured):
+        asyncio.run(other.poll(None))
+
+
+def _reading(simulator: Simulator, folder: Path, password: str) -> Options:
+    secret = folder / "secret"
+    secret.write_text(password)
+    return Options(
+        host="127.0.0.1", port=simulator.smtp_port, sender="OUS <alert@ous.example>", username="ous@mail.example",
+        password=SecretRef(file=secret), imap_host="127.0.0.1", imap_port=simulator.imap_port, imap_tls="none", verify=False,
+    )  # fmt: skip

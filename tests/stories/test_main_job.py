@@ -37,18 +37,21 @@ def test_released_corrected_and_ended(tmp_path: Path, database_url: str, mode: M
 
 
 def test_what_the_public_answers_is_kept_once(tmp_path: Path, database_url: str) -> None:
-    """A phone and a passer-by on X answer; both are stored once, and STOP is obeyed."""
+    """A phone, a mailbox and a passer-by on X answer; each is stored once, and STOP is obeyed."""
     with town(tmp_path, database_url=database_url) as here:
-        phones = here.populate(2)
+        phones = here.populate(2, channels=("phone", "mailbox"))
         here.start("console", "sender-live", "clock", "listener")
-        first = here.release(here.open(Mode.LIVE), channels=("x", "sms"))
+        first = here.release(here.open(Mode.LIVE), channels=("x", "sms", "email"))
         here.settled(first)
-        eventually(lambda: here.cursor("x-ous"))
+        eventually(lambda: here.cursor("x-ous") and here.cursor("email-ous"))
+        here.answer_mail(here.simulator.state("mails")["mails"][0]["number"], "Jeg er trygg.")
         assert here.simulator.say(phones[0], "Er broren min der?") == 200
         assert here.simulator.say(phones[1], "STOPP") == 200
         here.post("passerby", "@OUS_demo er det trygt?")
-        eventually(lambda: len(here.inbound()) == 3)
-        assert Counter(here.inbound()) == Counter(["Er broren min der?", "STOPP", "@OUS_demo er det trygt?"])
+        eventually(lambda: len(here.inbound()) == 4)
+        assert Counter(here.inbound()) == Counter(
+            ["Er broren min der?", "STOPP", "@OUS_demo er det trygt?", "Jeg er trygg."]
+        )
         second = here.release(here.open(Mode.LIVE, "En hendelse til"), channels=("sms",))
         here.settled(second)
         assert here.phones() == Counter({phones[0]: 2, phones[1]: 1})

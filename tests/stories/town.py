@@ -248,6 +248,13 @@ class Town:
         request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
         urllib.request.urlopen(request, timeout=10).close()
 
+    def answer_mail(self, number: int, text: str) -> None:
+        """Whoever got this mail writes back."""
+        address = f"{self.simulator.url}/control/mails/{number}/answer"
+        body = json.dumps({"text": text}).encode()
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=10).close()
+
     # -- what they see -----------------------------------------------------------------------------------------
 
     def states(self, broadcast_id: uuid.UUID, channel: str = "") -> Counter[str]:
@@ -384,7 +391,8 @@ def town(
         )
         web = int(simulator.url.rsplit(":", 1)[1])
         source = moved(
-            (ROOT / "crisis.example.toml").read_text(), {8080: console, 8090: web, 8025: simulator.smtp_port}
+            (ROOT / "crisis.example.toml").read_text(),
+            {8080: console, 8090: web, 8025: simulator.smtp_port, 8143: simulator.imap_port},
         )
         source = source.replace('"var', f'"{folder}').replace("port = 8080", f"port = {console}")
         source = source.replace("port = 8025", f"port = {simulator.smtp_port}")

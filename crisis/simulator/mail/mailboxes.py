@@ -6,6 +6,7 @@ A mail is taken apart once, with the standard library's modern rules; only what 
 import itertools
 from collections import deque
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -50,6 +51,7 @@ class Mailboxes:
     def clear(self) -> None:
         """Forget every mail."""
         self.mails: deque[Mail] = deque(maxlen=KEPT_MAILS)
+        self._inboxes: dict[str, list[tuple[datetime, bytes]]] = {}  # by login: what came back
 
     def store(self, raw: bytes, sender: str, recipients: list[str], *, secure: bool, login: str) -> Mail:
         """Check and keep one mail. Raises Lacking."""
@@ -82,6 +84,20 @@ class Mailboxes:
         )
         self.mails.append(mail)
         return mail
+
+    def find(self, number: int) -> Mail | None:
+        """The mail with this number, while it is kept."""
+        return next((mail for mail in reversed(self.mails) if mail.number == number), None)
+
+    def come_back(self, login: str, raw: bytes) -> None:
+        """Put a mail where this login reads."""
+        inbox = self._inboxes.setdefault(login, [])
+        if len(inbox) < KEPT_MAILS:
+            inbox.append((datetime.now(UTC), raw))
+
+    def inbox(self, login: str) -> list[tuple[datetime, bytes]]:
+        """Everything that came back to this login, oldest first; its number is its place."""
+        return self._inboxes.get(login, [])
 
     def newest_first(self, search: str = "") -> dict[str, list[Mail]]:
         """Mail by mailbox; the mailbox with the newest mail comes first."""

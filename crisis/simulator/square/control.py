@@ -4,6 +4,7 @@ It is open to whoever reaches the port, which is why the simulator listens on lo
 """
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -12,6 +13,7 @@ from crisis.simulator.crowd.script import BadCrowd
 from crisis.simulator.crowd.speaking import Crowds
 from crisis.simulator.faults import KINDS, BadFault
 from crisis.simulator.internet import PARTS, Internet
+from crisis.simulator.mail import answers
 from crisis.simulator.sms.inbound import CannotSay
 from crisis.simulator.square.bodies import body, same_site, wrong
 from crisis.simulator.x import weights
@@ -40,6 +42,7 @@ class Control:
             web.get("/control/crowd", self._crowd),
             web.post("/control/crowd", self._gather),
             web.delete("/control/crowd", self._disperse),
+            web.post("/control/mails/{number:[0-9]+}/{what:answer|bounce}", self._mail),
             web.get("/control/certificate.pem", self._certificate),
         ]
 
@@ -144,6 +147,22 @@ class Control:
         same_site(request)
         self._crowds.disperse()
         return web.json_response({"dispersed": True})
+
+    async def _mail(self, request: web.Request) -> web.Response:
+        """Let the person who got a mail answer it ({text}), or their mail server say that there is nobody."""
+        given, now = await body(request), datetime.now(UTC)
+        mail = self._internet.mailboxes.find(int(request.match_info["number"]))
+        text = str(given.get("text") or "").strip()
+        if mail is None or not mail.login:
+            raise wrong("there is no such mail, or nobody reads what comes back to it")
+        if request.match_info["what"] == "bounce":
+            raw = answers.bounce(mail, now)
+        elif text:
+            raw = answers.answer(mail, text, now)
+        else:
+            raise wrong("an answer says something")
+        self._internet.mailboxes.come_back(mail.login, raw)
+        return web.json_response({"to": mail.login}, status=201)
 
     async def _certificate(self, _request: web.Request) -> web.Response:
         return web.Response(text=self._internet.certificate, content_type="application/x-pem-file")
