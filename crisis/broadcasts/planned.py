@@ -40,6 +40,7 @@ from crisis.settings import Settings
 from crisis.states import PLANNED_MOVES, BroadcastState, Mode, NotAllowed, PlannedState, Purpose, Role, check_move
 
 LONGEST_AHEAD = timedelta(days=400)
+ASK_AGAIN = timedelta(minutes=30)  # a calm day is no reason for a text every minute
 _UNSENT = (BroadcastState.DRAFT, BroadcastState.SUBMITTED, BroadcastState.APPROVED)
 _OPEN = frozenset({PlannedState.DRAFT, PlannedState.PLANNED, PlannedState.APPROVED, PlannedState.PAUSED})
 
@@ -207,8 +208,19 @@ def live_incident(session: Session, unit_id: uuid.UUID) -> Incident | None:
 
 
 def _ask(session: Session, actor: Actor, post: PlannedPost, settings: Settings, now: datetime) -> None:
-    """Tell those who may say yes that this waits: approvers, and where there are none, the other officers."""
+    """Tell those who may say yes that this waits: approvers, and where there are none, the other officers.
+
+    Whoever plans a whole week asks once: the page Approvals shows the rest.
+    """
     told = notice.planned_wanted(post, actor.name, settings)
+    lately = select(Broadcast.id).where(
+        Broadcast.unit_id == post.unit_id,
+        Broadcast.purpose == Purpose.NOTICE,
+        Broadcast.message == told.kind,
+        Broadcast.released_at > now - ASK_AGAIN,
+    )
+    if session.scalar(lately.limit(1)) is not None:
+        return
     for role in (Role.APPROVER, Role.OFFICER):
         if people := notice.users_with(session, post.unit_id, role, but=actor.user_id):
             notice.send(session, told, people, unit_id=post.unit_id, mode=Mode.LIVE, incident_id=None, now=now)

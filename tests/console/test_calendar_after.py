@@ -118,6 +118,10 @@ def test_a_yes_is_asked_for(night: Night) -> None:
         told = select(Delivery.address).join(Broadcast).where(Broadcast.message == "planned_wanted")
         assert sorted(session.scalars(told)) == ["+4790000002", "+4790000003"], "approvers, not the author"
     assert "1 planned post waits for a yes" in anne.get("/").text
+    second = planned(night, kari, 6)
+    with night.scene.runtime.database.reading() as session:
+        assert len(session.scalars(told).all()) == 2, "whoever plans a week asks once"
+    kari.follow(second, f"{second}/cancel")
     assert "waits for a yes" not in kari.get("/").text
     assert where in anne.get("/approvals").text
     assert where not in dag.get("/approvals").text

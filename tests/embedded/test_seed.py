@@ -109,6 +109,11 @@ def test_twice_adds_nothing_twice(seeded: Database, settings: Settings) -> None:
     [
         ('base_url = "http://127.0.0.1:8090"', 'base_url = "https://api.x.com"', "'x-ous' reaches api.x.com"),
         ('"http://127.0.0.1:8090/pages/ous"', '"https://status.example.org"', "'page-ous' reaches status.example.org"),
+        (
+            "http://127.0.0.1:8090/news/ous.atom",
+            "https://www.ous.example/rss",
+            "unit 'ous' is read from www.ous.example",
+        ),
         ('host = "127.0.0.1"\nport = 8080', 'host = "0.0.0.0"\nport = 8080', "listens on 0.0.0.0"),
         ("verify = false", "verify = true", None),
     ],
