@@ -173,9 +173,9 @@ def account_switched(switched: Switched, settings: Settings) -> Notice:
     return Notice(f"account_{switched.to}", texts, titles)
 
 
-def too_few_come(title: str, incident_id: uuid.UUID, lacking: int, settings: Settings) -> Notice:
+def too_few_come(title: str, call_out_id: uuid.UUID, lacking: int, settings: Settings) -> Notice:
     """A call-out has asked everybody, and it was not enough."""
-    url = f"{settings.console.public_url}/incidents/{incident_id}"
+    url = f"{settings.console.public_url}/call-outs/{call_out_id}"
     titles: dict[Language, str] = {
         "nb": "For få kommer",
         "nn": "For få kjem",

@@ -237,7 +237,7 @@ def exhaust(session: Session, call_out: CallOut, why: str, settings: Settings, n
         told[opener.id] = opener
     notice.tell(
         session,
-        notice.too_few_come(call_out.title, call_out.incident_id, lacking, settings),
+        notice.too_few_come(call_out.title, call_out.id, lacking, settings),
         [*told.values()],
         broadcast,
         now,
