@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 from crisis.console.guard import enter, may, public
 from crisis.console.here import actor, runtime, unit
 from crisis.console.wording import refusal
-from crisis.models import Person, Rota, RotaChange, utcnow
-from crisis.oncall import roster, rota_ical, rota_import, rota_plan, rota_watch
+from crisis.models import Person, Rota, RotaChange, RotaSwap, utcnow
+from crisis.oncall import own_details, roster, rota_ical, rota_import, rota_plan, rota_watch, swaps
 from crisis.oncall.rota import shifts
 from crisis.oncall.rota_plan import Wanted
 from crisis.states import NotAllowed, Role
@@ -42,6 +42,7 @@ def index() -> ResponseReturnValue:
             section="rotas",
             duties=roster.duties(session, mine, now),
             troubles=rota_watch.troubles(session, mine, now),
+            overlaps=rota_watch.overlaps(session, mine, now),
         )
 
 
@@ -74,6 +75,8 @@ def show(rota_id: uuid.UUID) -> ResponseReturnValue:
             troubles=[one for one in rota_watch.troubles(session, [rota.unit_id], now) if one.rota_id == rota.id],
             coming=coming,
             people=_people(session),
+            offered=swaps.offered(session, rota.id, now),
+            me=own_details.mine(session, actor()),
             may_change=bool(unit().roles & {Role.OFFICER, Role.ADMINISTRATOR}),
             administrator=Role.ADMINISTRATOR in unit().roles,
             zone=rota.zone,
@@ -105,6 +108,53 @@ def stand_in(rota_id: uuid.UUID) -> ResponseReturnValue:
             starts, ends = local_moment(form.get("starts", ""), zone), local_moment(form.get("ends", ""), zone)
             rota_plan.stand_in(session, actor(), rota, person, starts, ends, form.get("reason", ""), utcnow())
         flash(gettext("The change is made."), "good")
+    except NotAllowed as error:
+        flash(refusal(error), "bad")
+    return redirect(url_for("rotas.show", rota_id=rota_id))
+
+
+@pages.post("/<uuid:rota_id>/swap")
+@may()
+def offer_swap(rota_id: uuid.UUID) -> ResponseReturnValue:
+    form = request.form
+    try:
+        with runtime().database.writing() as session:
+            rota = _rota(session, rota_id)
+            zone, taker = ZoneInfo(rota.zone), _stands_in(form.get("taker", ""))
+            given = local_moment(form.get("starts", ""), zone), local_moment(form.get("ends", ""), zone)
+            back = None
+            if form.get("back_starts") or form.get("back_ends"):
+                back = local_moment(form.get("back_starts", ""), zone), local_moment(form.get("back_ends", ""), zone)
+            settings, reason = runtime().settings, form.get("reason", "")
+            swaps.offer(session, actor(), rota, taker, given, back, reason, settings, utcnow())
+        flash(gettext("It is offered. The duty stays yours until they say yes."), "good")
+    except NotAllowed as error:
+        flash(refusal(error), "bad")
+    return redirect(url_for("rotas.show", rota_id=rota_id))
+
+
+@pages.post("/swaps/<uuid:swap_id>/<any(accept, decline, withdraw):what>")
+@may()
+def answer_swap(swap_id: uuid.UUID, what: str) -> ResponseReturnValue:
+    with runtime().database.reading() as session:
+        row = session.get(RotaSwap, swap_id) or abort(404)
+        enter(row.rota.unit_id)
+        rota_id = row.rota_id
+    said = {
+        "accept": gettext("The duty is yours for that time."),
+        "decline": gettext("They get to know that you can't."),
+        "withdraw": gettext("The offer is taken back."),
+    }
+    try:
+        with runtime().database.writing() as session:
+            match what:
+                case "accept":
+                    swaps.accept(session, actor(), swap_id, runtime().settings, utcnow())
+                case "decline":
+                    swaps.decline(session, actor(), swap_id, runtime().settings, utcnow())
+                case _:
+                    swaps.withdraw(session, actor(), swap_id, utcnow())
+        flash(said[what], "good")
     except NotAllowed as error:
         flash(refusal(error), "bad")
     return redirect(url_for("rotas.show", rota_id=rota_id))

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import combinations
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -70,6 +71,31 @@ def _of(session: Session, rota: Rota, now: datetime) -> list[Trouble]:
             if absence.person_id == one.person and starts < ends:
                 note("absent", one.person, starts, ends)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """One person has the duty of two rotas at once. It may be meant; nobody can be in two places."""
+
+    who: str
+    rotas: tuple[str, str]
+    starts: datetime
+    ends: datetime
+
+
+def overlaps(session: Session, units: Collection[uuid.UUID], now: datetime) -> list[Overlap]:
+    """Within fourteen days, the nearest first."""
+    planned = [(rota, by_person(shifts(plan_of(rota), now, now + FAR))) for rota in rotas_of(session, units)]
+    found = []
+    for (first, own), (second, other) in combinations(planned, 2):
+        for one in own:
+            for two in other:
+                starts, ends = max(one.starts, two.starts), min(one.ends, two.ends)
+                if one.person is not None and one.person == two.person and starts < ends:
+                    found.append((one.person, (first.name, second.name), starts, ends))
+    names = names_of(session, {person for person, *_ in found})
+    shown = [Overlap(names.get(person, ""), rotas, starts, ends) for person, rotas, starts, ends in found]
+    return sorted(shown, key=lambda one: (one.starts, one.rotas))
 
 
 def untold(session: Session, found: Sequence[Trouble], now: datetime) -> list[Trouble]:

@@ -4,8 +4,10 @@ than titles, names and addresses.
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from crisis.broadcasts.notice import Notice
-from crisis.models import Alert
+from crisis.models import Alert, RotaSwap
 from crisis.oncall.asking import Wording
 from crisis.oncall.rota_watch import Trouble
 from crisis.sending.address_codes import MARK, MARK_SPOKEN
@@ -157,3 +159,28 @@ def rota_trouble(one: Trouble, settings: Settings) -> Notice:
         },
         {"nb": f"{one.rota}: {said['nb']}", "nn": f"{one.rota}: {said['nn']}", "en": f"{one.rota}: {said['en']}"},
     )
+
+
+def swap(row: RotaSwap, what: str, settings: Settings) -> Wording:
+    """A colleague offers a time of theirs, or has answered such an offer."""
+    url, zone = f"{settings.console.public_url}/rotas/{row.rota_id}", ZoneInfo(row.rota.zone)
+    day = f"{row.starts.astimezone(zone):%d.%m. %H:%M}"
+    said: dict[str, dict[Language, str]] = {
+        "offered": {
+            "nb": f"{row.giver.name} ber deg ta vakten {row.rota.name} fra {day}. Svar her: {url}",
+            "nn": f"{row.giver.name} bed deg ta vakta {row.rota.name} frå {day}. Svar her: {url}",
+            "en": f"{row.giver.name} asks you to take the duty {row.rota.name} from {day}. Answer here: {url}",
+        },
+        "accepted": {
+            "nb": f"{row.taker.name} tar vakten {row.rota.name} fra {day}. {url}",
+            "nn": f"{row.taker.name} tek vakta {row.rota.name} frå {day}. {url}",
+            "en": f"{row.taker.name} takes the duty {row.rota.name} from {day}. {url}",
+        },
+        "declined": {
+            "nb": f"{row.taker.name} kan ikke ta vakten {row.rota.name} fra {day}. Den er fortsatt din. {url}",
+            "nn": f"{row.taker.name} kan ikkje ta vakta {row.rota.name} frå {day}. Ho er framleis di. {url}",
+            "en": f"{row.taker.name} can't take the duty {row.rota.name} from {day}. It is still yours. {url}",
+        },
+    }
+    titles: dict[Language, str] = {"nb": "Bytte av vakt", "nn": "Byte av vakt", "en": "A swap of duty"}
+    return Wording(titles, said[what], said[what])
