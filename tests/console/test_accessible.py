@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,17 +12,22 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
-from crisis.actor import SYSTEM
+from crisis.actor import SYSTEM, Actor
 from crisis.console import identity
 from crisis.models import Account, Heartbeat, Incident, Person, User, utcnow
 from crisis.oncall import groups, people
 from crisis.oncall.people import Details, Reach
 from crisis.states import Mode, Role
+from crisis.triage import rumours
+from tests.console.test_triage import hear
 
 sync_api = pytest.importorskip("playwright.sync_api")
 from tests.browser import officer  # noqa: E402 - after the importorskip above
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+
+
+RUMOUR = ("Stemmer det at Ullevål er fullt og sender folk hjem?", "Hørte at Ullevål er fullt og sender folk bort")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +66,13 @@ def token_for(app: Flask, user: Any) -> str:
         return identity.start(session, user.id, "127.0.0.1", utcnow(), complete=True)
 
 
+def gathered(app: Flask, user: Any, inbound_id: uuid.UUID) -> uuid.UUID:
+    actor = Actor(user.id, "Kari", frozenset((grant.unit_id, grant.role) for grant in user.grants))
+    with app.extensions["crisis"].database.writing() as session:
+        incident = session.query(Incident).filter_by(mode=Mode.LIVE).one()
+        return rumours.start(session, actor, incident, "Ullevål er fullt", [inbound_id], utcnow()).id
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "light"), (390, "dark")])
 def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
@@ -82,6 +95,8 @@ def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any,
     with app.extensions["crisis"].database.reading() as session:
         person_id = session.query(Person.id).scalar()
         account_id = session.query(Account.id).filter_by(key="sms-ous-live").scalar()
+    said = hear(app.extensions["crisis"], *RUMOUR)
+    rumour_id = gathered(app, user, said[0])
     for path in (
         "/",
         "/me/",
@@ -103,6 +118,10 @@ def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any,
         "/record/chain",
         "/triage",
         "/triage?mode=drill&state=closed",
+        "/privacy",
+        f"/triage/{said[1]}/rumour",
+        "/rumours",
+        f"/rumours/{rumour_id}",
     ):
         look(path)
     assert problems == []
