@@ -99,6 +99,9 @@ class Sender:
 
     def _note(self, ids: set[uuid.UUID]) -> None:
         self._woken |= ids
+        for (account_id, _), drain in self._drains.items():
+            if account_id in ids:
+                drain.nudge()
         self._news.set()
 
     def _end(self) -> None:

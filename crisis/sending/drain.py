@@ -54,6 +54,7 @@ LISTEN_SECONDS = 0.5  # a shard asks so often whether another one was told to be
 SLOW_RATE = 100.0  # messages a second; up to here a claim for every few of them costs next to nothing
 AHEAD_SECONDS = 0.25  # what a faster account claims beforehand ...
 MOST_AHEAD = 1000  # ... and no more; a claim is made when half of it is said, and costs some milliseconds by itself
+NUDGED = 100  # what is claimed besides when there is news; the first band of a broadcast is as long
 LOOK_FIRST_SECONDS = 1.0  # what a quick look finds is what a follow-up hangs under; a slow look holds up nobody
 
 
@@ -94,6 +95,7 @@ class Drain:
         self._unspoken: list[Claimed] = []
         self._air: dict[asyncio.Task[None], float] = {}  # who is in a call, and since when
         self._cut: set[asyncio.Task[None]] = set()
+        self._nudged = False
         self._stop = False  # claim no more, say no more; finish what is in the air
         self._misconfigured: Misconfigured | None = None
         self._known = Known()
@@ -107,6 +109,10 @@ class Drain:
         """Give back what is not said; calls still in the air after `within` seconds are cut off. Returns at once."""
         self._stop = True
         self._cut_at = min(self._cut_at, time.monotonic() + within)
+
+    def nudge(self) -> None:
+        """There is new work, which may be more urgent than what is claimed: look now. Called in the event loop."""
+        self._nudged = True
 
     async def run(self, seconds: float = SLICE_SECONDS) -> int:
         """Work until nothing is due, the slice is over, or the account must pause. Returns how many calls were made."""
@@ -176,9 +182,10 @@ class Drain:
             if self._slow and self._pace.wait(now) > AWAY_SECONDS:
                 return  # the account's row remembers
             room, held = self._room(now), self._ready.qsize()
-            if room > 0 and held * 2 <= room:
+            if room > 0 and (held * 2 <= room or self._nudged):
+                self._nudged = False
                 wall = self._desk.now()
-                batch = await asyncio.to_thread(self._claim, room - held)
+                batch = await asyncio.to_thread(self._claim, max(room - held, min(room, NUDGED)))
                 at = time.monotonic()
                 for claimed in batch:
                     self._put(claimed.priority, at, wall, claimed)

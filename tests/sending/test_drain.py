@@ -326,6 +326,24 @@ class TestSweep:
             assert late == []
 
 
+def test_news_are_looked_at_while_much_is_claimed(here: World) -> None:
+    """An urgent message does not wait until half of what is claimed is said."""
+    here.release([f"+4790{number:06}" for number in range(240)])
+    provider = Provider(takes=0.15)
+    drain = Drain(Desk(here.database, "me", now=here.clock), provider, here.account_id, pace=200.0, repeat_after=None)
+
+    def urgent(_: object) -> None:
+        if len(provider.said) == 11:
+            here.release([PHONES[0]], priority=0)
+            drain.nudge()
+
+    provider.during = urgent
+    asyncio.run(drain.run(30))
+    said = [out.address for out in provider.said]
+    assert len(said) == 241
+    assert said.index(PHONES[0]) < 110
+
+
 def test_stopping_gives_back_what_was_not_said(here: World) -> None:
     broadcast = here.release(PHONES)
     provider = Provider(takes=0.05)
