@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +34,10 @@ from crisis.triage.obstacles import may_answer
 
 LONGEST = 5_000  # characters of an answer written by hand
 MOST_EARLIER = 50  # earlier questions read for each ready answer
-NAMED_FIRST = frozenset({"mastodon"})  # nobody is told of an answer that does not name them (Mastodon docs, mentions)
+# Nobody is told of an answer that does not name them (Mastodon docs, mentions); X refuses equal words to the next person
+# (X API docs, 403 duplicate content). Handles only: a name of one's own choice would be a stranger's words in our mouth.
+NAMED_FIRST = frozenset({"mastodon", "x"})
+_HANDLE = re.compile(r"[A-Za-z0-9_.-]{1,60}(?:@[A-Za-z0-9.-]{1,120})?")
 _TITLES: Mapping[Language, str] = {"nb": "Svar fra %s", "nn": "Svar frå %s", "en": "Answer from %s"}
 
 
@@ -142,8 +146,8 @@ def finished(at: Place, language: Language, body: str) -> Words:
     """The words around the words: whom it is to, where the network needs that, and the exercise word in a drill."""
     facts, row = FACTS[at.row.channel], at.row
     text = body.strip()
-    if facts.name in NAMED_FIRST:
-        text = f"@{row.author} {text}"
+    if facts.name in NAMED_FIRST and _HANDLE.fullmatch(handle := row.author.removeprefix("@")):
+        text = f"@{handle} {text}"
     title = _TITLES[language] % at.unit.name if facts.medium == "mailbox" else ""
     rendered = Rendered(title, text)
     if row.mode is Mode.DRILL:

@@ -248,3 +248,14 @@ async def test_no_secret_shows(reply: Reply, open_at: contract.Open, caplog: pyt
         assert SECRETS[0] in stub.requests[0].headers["Authorization"]
     channel = open_at(closed_port())
     await contract.no_secret_shows(SECRETS, caplog, lambda: channel.send(OUT))
+
+
+async def test_the_same_answer_to_somebody_else_is_not_this_one(open_at: contract.Open) -> None:
+    at = contract.now()
+    theirs = post(OUT.text, at, referenced_tweets=[{"type": "replied_to", "id": "77"}])
+    out = replace(OUT, phase="answer", first_attempt_at=at)
+    async with serving(ME, timeline(theirs), timeline(theirs)) as stub:
+        channel = open_at(stub.url)
+        assert isinstance(channel, LooksUp)
+        assert await channel.find(replace(out, reply_to="78")) is None
+        assert await channel.find(replace(out, reply_to="77")) == POSTED

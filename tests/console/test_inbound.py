@@ -96,7 +96,7 @@ def test_own_words_are_seen_before_they_leave_and_read_by_another(night: Night, 
     assert 'id="judge"' not in kaja.get(page(asked)).text
     assert kaja.client.post(page(asked, "/judge"), data=fields).status_code == 403
     press(anne, asked, "/judge", decision="yes")
-    assert [one.out.text for one in desk.leaves("x")] == ["Ring oss nå."]
+    assert [one.out.text for one in desk.leaves("x")] == ["@pappa Ring oss nå."]
 
 
 def test_who_is_no_officer_has_no_field_to_write_in(night: Night, desk: Desk) -> None:

@@ -184,6 +184,9 @@ def test_passers_by_are_heard_by_polling_and_can_be_answered_and_hidden(
     )
     accepted = act(name, lambda channel: channel.send(answer))
     assert act(name, lambda channel: channel.find(answer)).provider_id == accepted.provider_id
+    second = say(simulator, name, "", "ola", "Og vi, da?", post.provider_id)
+    same_words = replace(answer, reply_to=second, delivery_id="other")
+    assert act(name, lambda channel: channel.find(same_words)) is None  # said to kari, and not to ola
     act(name, lambda channel: channel.hide(said))
     found = {one.id: one for one in seen(simulator, name)}
     assert found[said].hidden

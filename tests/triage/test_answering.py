@@ -385,3 +385,11 @@ def test_every_act_is_on_the_record(desk: Desk) -> None:
     with desk.scene.runtime.database.reading() as session:
         acts = [row.act for row in session.scalars(select(AuditRow)) if str(asked) in row.subject]
     assert {"inbound.answered", "inbound.answer_undone", "inbound.reopened"} <= set(acts)
+
+
+def test_a_stranger_puts_no_words_into_our_mouth(desk: Desk) -> None:
+    named, odd = desk.hear("Broren min?"), desk.hear("Og min?", author="ring 820 00 000 nå")
+    for asked, begins in ((named, "@pappa Vi forstår"), (odd, "Vi forstår")):
+        words = desk.shown(asked).words
+        assert words is not None
+        assert words.text.startswith(begins)

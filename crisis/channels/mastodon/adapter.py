@@ -243,7 +243,9 @@ class Mastodon:
         assert out.first_attempt_at is not None  # noqa: S101 - find() holds it
         wanted = comparable(out.text)
         for status in self._own(out.first_attempt_at - CLOCK_DOUBT):
-            if comparable(as_written(status)) == wanted:
+            # The same answer to somebody else is not this one.
+            elsewhere = out.phase == "answer" and str(status.get("in_reply_to_id") or "") != out.reply_to
+            if comparable(as_written(status)) == wanted and not elsewhere:
                 return _accepted(status)
         return None
 

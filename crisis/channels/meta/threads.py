@@ -220,13 +220,16 @@ class Threads:
         since, wanted = (out.first_attempt_at or datetime.now(UTC)) - CLOCK_DOUBT, comparable(out.text)
         async for row in self._ours(since):
             with as_promised():
+                # The same answer to somebody else is not this one.
+                if out.phase == "answer" and str((row.get("replied_to") or {}).get("id") or "") != out.reply_to:
+                    continue
                 if comparable(str(row.get("text") or "")) == wanted:
                     return Accepted(str(row["id"]), row.get("permalink"))
         return None
 
     async def _ours(self, since: datetime) -> AsyncIterator[dict[str, Any]]:
-        for part in ("threads", "replies"):
-            async for row in self._graph.newest(f"{self._me}/{part}", since, when="timestamp", fields=POST):
+        for part, fields in (("threads", POST), ("replies", f"{POST},replied_to")):
+            async for row in self._graph.newest(f"{self._me}/{part}", since, when="timestamp", fields=fields):
                 yield row
 
 

@@ -251,7 +251,7 @@ class X:
         wanted = comparable(out.text)
         for page in self._own_posts(since):
             for post in page:
-                if post.created_at >= since and comparable(as_written(post.data)) == wanted:
+                if post.created_at >= since and comparable(as_written(post.data)) == wanted and _there(post.data, out):
                     return self._accepted(post.data)
         return None
 
@@ -265,7 +265,7 @@ class X:
                 self._own_id,
                 start_time=since,
                 max_results=100,
-                tweet_fields=["created_at", "entities"],
+                tweet_fields=["created_at", "entities", "referenced_tweets"],
                 pagination_token=token,
             )
             with as_promised():
@@ -330,3 +330,9 @@ class X:
         if not post or not post.get("id"):
             raise Uncertain("X took the call but named no post")
         return Accepted(first_of(post), f"https://x.com/{self._handle}/status/{post['id']}")
+
+
+def _there(post: Mapping[str, Any], out: Outgoing) -> bool:
+    """Does it hang where `out` does? The same answer to somebody else is not this one; a follow-up may stand alone."""
+    parents = {str(one.get("id")) for one in post.get("referenced_tweets") or () if one.get("type") == "replied_to"}
+    return out.phase != "answer" or out.reply_to in parents
