@@ -73,7 +73,10 @@ def index() -> ResponseReturnValue:
         going_on = callout_board.standings(session, utcnow(), units=units)
         known = {one.call_out.id for one in going_on}
         rows = session.scalars(
-            select(CallOut).where(CallOut.unit_id.in_(units)).order_by(CallOut.opened_at.desc()).limit(MOST_OVER)
+            select(CallOut)
+            .where(CallOut.unit_id.in_(units), ~callout_board.THROWN_AWAY)
+            .order_by(CallOut.opened_at.desc())
+            .limit(MOST_OVER)
         ).all()
         incidents = session.scalars(
             select(Incident)

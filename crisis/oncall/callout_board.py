@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from crisis.models import Ask, Broadcast, CallOut, Need, Person, Reply
@@ -20,6 +20,7 @@ from crisis.states import AskState, CallOutState
 
 NOT_REACHED = (AskState.NO_ANSWER, AskState.BUSY, AskState.VOICEMAIL, AskState.UNREACHABLE)
 SHOWN_AFTER_END = timedelta(hours=12)  # a filled one is part of what is going on for so long
+THROWN_AWAY = and_(CallOut.state == CallOutState.CLOSED, CallOut.wave == 0)  # nobody was ever asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ def standings(
     """Those of one incident, or those going on in some units; live ones before drills, the newest first."""
     asked = select(CallOut).order_by(CallOut.mode.desc(), CallOut.opened_at.desc())
     if incident_id is not None:
-        asked = asked.where(CallOut.incident_id == incident_id)
+        asked = asked.where(CallOut.incident_id == incident_id, ~THROWN_AWAY)
     else:
         recent = (CallOut.state == CallOutState.OPEN) | (
             CallOut.state.in_([CallOutState.FILLED, CallOutState.EXHAUSTED])

@@ -193,7 +193,9 @@ def test_it_can_be_changed_until_it_leaves(night: Night, kari: Browser) -> None:
     assert need.by is not None
     assert timedelta(0) < need.by - datetime.now(UTC) <= timedelta(days=1)
     assert "Majorstuen" in kari.get(f"/call-outs/{made}").text
+    assert f"/call-outs/{made}" in kari.get("/call-outs").text
     kari.send(f"/call-outs/{made}", f"/call-outs/{made}/discard")
+    assert f"/call-outs/{made}" not in kari.get("/call-outs").text
     assert row(night, made).state is CallOutState.CLOSED
     assert asks(night, made) == []
 
