@@ -28,6 +28,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from sqlalchemy.orm import configure_mappers
+
 PRELOADED = (
     "workers.sender",
     "workers.clock",
@@ -214,6 +216,7 @@ def _become(told: dict[str, Any]) -> None:
 def main() -> None:
     for module in PRELOADED:
         importlib.import_module(module)
+    configure_mappers()
     assert threading.active_count() == 1, "a thread would not live on in the children"
     told = _serve(socket.socket(fileno=int(sys.argv[1])))
     if told is not None:
