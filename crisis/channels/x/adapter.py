@@ -81,7 +81,8 @@ class Options(Frozen):
     connect_seconds: float = Field(default=5, gt=0, le=60, description="longest wait for a connection")
     read_seconds: float = Field(default=15, gt=0, le=120, description="longest wait for an answer")
     poll_seconds: float = Field(default=60, ge=5, le=3600, description="between looks for mentions; X bills each read")
-    hashtags: tuple[Annotated[str, Field(pattern=r"^\w{1,100}$")], ...] = Field(
+    # The length apart: a repeat of all letters there are, written into the pattern, took 10 MiB of every process.
+    hashtags: tuple[Annotated[str, Field(pattern=r"^\w+$", min_length=1, max_length=100)], ...] = Field(
         default=(), max_length=20, description="watched, without #"
     )
     edit_minutes: int = Field(
