@@ -393,3 +393,19 @@ def test_a_stranger_puts_no_words_into_our_mouth(desk: Desk) -> None:
         words = desk.shown(asked).words
         assert words is not None
         assert words.text.startswith(begins)
+
+
+def test_words_changed_behind_our_back_never_leave(desk: Desk) -> None:
+    asked = desk.hear("Broren min?")
+    desk.claim(asked)
+    given = desk.give(asked)
+    with desk.scene.runtime.database.writing() as session:
+        broadcast = session.get_one(Broadcast, given)
+        broadcast.texts[0].text = "Noe ganske annet"
+        session.flush()
+        with pytest.raises(NotAllowed, match="not what was frozen"):
+            answering.approve(
+                session, desk.actor("anne"), broadcast, desk.scene.settings, broadcast.digest or "", desk.now()
+            )
+        session.rollback()
+    assert desk.leaves("x") == []
