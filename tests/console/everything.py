@@ -31,6 +31,7 @@ from crisis.models import (
     PlannedPost,
     Rota,
     RotaChange,
+    RotaSwap,
     RotaTurn,
     Rumour,
     ShownPost,
@@ -120,6 +121,9 @@ def fill(session: Session, unit: Unit, word: str) -> dict[str, uuid.UUID]:
         "change",
         RotaChange(rota_id=rota_id, person_id=person_id, starts=now, ends=now + LATER, reason=f"{word} change"),
     )
+    add("swap", RotaSwap(
+        rota_id=rota_id, giver_id=person_id, taker_id=person_id, starts=now, ends=now + LATER, reason=f"{word} swap"
+    ))  # fmt: skip
     escalation = Escalation(
         unit_id=unit.id, key=f"escalation-{unit.key}", name=f"{word} escalation", purpose=EscalationPurpose.ALERT
     )
