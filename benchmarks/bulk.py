@@ -59,6 +59,7 @@ def bulk_town(folder: Path, provider: str, database_url: str, shards: int = 1) -
     """An installation whose SMS account has no limit, without people or processes yet."""
     with town(folder, database_url=database_url) as here:
         unlimited(folder / "crisis.toml", provider, shards)
+        here.cold = True  # memory and cost of processes that were started as on a real machine
         yield here
 
 

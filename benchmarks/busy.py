@@ -35,6 +35,7 @@ def measure(folder: Path, provider: str, database_url: str, people: int) -> tupl
         settings = folder / "crisis.toml"
         unlimited(settings, provider)
         settings.write_text(unpaced(settings.read_text()))
+        here.cold = True
         here.start("sender-live")
         officer = sign_in(here, "vakt-ous", secrets["vakt-ous"])
         everybody, few = crowd(here, "everybody", people), crowd(here, "few", FEW)

@@ -19,6 +19,7 @@ def measure(folder: Path, *, database_url: str = "", rounds: int = 60, people: i
     heading(f"From release to the first request at each provider ({'PostgreSQL' if database_url else 'SQLite'})")
     with town(folder, database_url=database_url, edit=unpaced) as here:
         here.populate(people, channels=("phone", "mailbox"))
+        here.cold = True
         here.start("sender-live", "clock")
         first: dict[str, float] = {}
         ledger = here.simulator.internet.ledger
