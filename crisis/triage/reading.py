@@ -7,10 +7,10 @@ may read at once, and one may be killed at any moment: what it had not written i
 from __future__ import annotations
 
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,14 @@ from crisis.settings import Settings
 from crisis.states import InboundState, Lane, Mode
 from crisis.triage import folding, links
 from crisis.triage.folding import Folding, New
+from crisis.triage.glance import may_be_a_cry
 from crisis.triage.rules import BadRules
 from crisis.triage.understanding import Reader, Understood
 
 log = structlog.get_logger()
 
 BATCH = 300
+GLANCED = 10_000  # looked at for cries before a batch is read
 _LANES = {"kin": Lane.NEXT_OF_KIN}
 _SETTLED = frozenset({InboundState.ANSWERED, InboundState.HANDED_OVER, InboundState.CLOSED})
 _RAW = (
@@ -83,10 +85,14 @@ class Reading:
         self._keys: dict[uuid.UUID, str] = {}
         self._readers: dict[tuple[Path | None, tuple[str, ...]], Reader] = {}
         self._folding = Folding()
+        self._cries: deque[uuid.UUID] = (
+            deque()
+        )  # what may be one, not read yet; lost with the process, and then read in turn
+        self._glanced = datetime.min.replace(tzinfo=UTC)
         self._reader(None, ()).understand("hei")  # the library of languages is loaded before the first cry
 
     def read_some(self) -> int:
-        """Read the oldest unread, at most `BATCH`. Returns how many it took; `BATCH` means that there may be more."""
+        """Read what may be a cry, and the oldest `BATCH` unread. Returns how many it took; `BATCH` or more: there may be more."""
         if self._database.is_sqlite:
             # One writer at a time: nobody who stores a message waits while it is understood.
             with self._database.reading() as session:
@@ -105,18 +111,36 @@ class Reading:
     def _take(
         self, session: Session, *, locked: bool = False
     ) -> tuple[Sequence[Row[Any]], dict[Where, list[links.OpenIncident]]]:
-        asked = (
-            select(*_RAW)
-            .where(InboundRow.understood_at.is_(None))
-            .order_by(InboundRow.received_at, InboundRow.id)
-            .limit(BATCH)
-        )
-        rows = session.execute(asked.with_for_update(skip_locked=True) if locked else asked).all()
+        asked = select(*_RAW).where(InboundRow.understood_at.is_(None))
+        if locked:
+            asked = asked.with_for_update(skip_locked=True)
+        rows: list[Row[Any]] = []
+        if cries := self._may_be_cries(session):
+            rows += session.execute(asked.where(bulk.one_of(InboundRow.id, cries, session.get_bind().dialect)))
+        taken = {row.id for row in rows}
+        oldest = asked.order_by(InboundRow.received_at, InboundRow.id).limit(BATCH)
+        rows += [row for row in session.execute(oldest) if row.id not in taken]
         if not rows:
             return rows, {}
         if not self._keys.keys() >= {row.unit_id for row in rows}:
             self._keys = {one.id: one.key for one in session.execute(select(Unit.id, Unit.key))}
         return rows, links.open_incidents(session)
+
+    def _may_be_cries(self, session: Session) -> list[uuid.UUID]:
+        """The next of those that may be cries, at most half a batch, so that the others are read as well."""
+        new = session.execute(
+            select(InboundRow.id, InboundRow.received_at, InboundRow.text)
+            .where(
+                InboundRow.understood_at.is_(None),
+                InboundRow.received_at >= self._glanced,  # those of one moment are looked at twice, which harms nobody
+            )
+            .order_by(InboundRow.received_at, InboundRow.id)
+            .limit(GLANCED)
+        ).all()
+        if new:
+            self._glanced = new[-1].received_at
+            self._cries += [row.id for row in new if may_be_a_cry(row.text)]
+        return [self._cries.popleft() for _ in range(min(len(self._cries), BATCH // 2))]
 
     def _understand(self, rows: Sequence[Row[Any]], going_on: dict[Where, list[links.OpenIncident]]) -> list[Read]:
         read = []

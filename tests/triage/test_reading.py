@@ -20,7 +20,8 @@ from crisis.models import (
     Incident,
 )
 from crisis.states import DeliveryState, InboundState, Lane, Mode, Purpose
-from crisis.triage import folding, links, queue
+from crisis.triage import folding, links, queue, reading
+from crisis.triage.glance import may_be_a_cry
 from crisis.triage.reading import Reading
 from tests.triage.hall import CRY, THANKS, Hall
 
@@ -119,6 +120,33 @@ def test_a_flood_of_nearly_the_same_keeps_few_candidates(hall: Hall) -> None:
         counts = session.scalars(select(func.count()).select_from(InboundBand).group_by(InboundBand.band)).all()
     assert max(counts) <= 2 * folding.NEWEST
     assert all(row.folded == 0 for row in hall.rows())
+
+
+def test_in_a_flood_a_cry_is_read_before_what_came_earlier(hall: Hall) -> None:
+    flood = [hall.said(f"Takk for jobben nummer {number}") for number in range(3 * reading.BATCH)]
+    cry = hall.said(CRY)
+    hall.hear(*flood, cry, read=False)
+    assert hall.reading.read_some() == reading.BATCH + 1
+    assert hall.row(cry).lane is Lane.DANGER
+    assert hall.row(flood[-1]).understood_at is None
+    hall.read()
+    assert all(row.understood_at for row in hall.rows())
+
+
+@pytest.mark.parametrize(
+    ("text", "may_be"),
+    [
+        (CRY, True),
+        ("We are TRAPPED in the basement!!", True),
+        ("Sitter fast i heisen, kommer oss ikke ut", True),
+        ("Folk er medvitslause her, send ambulanse", True),
+        ("Takk for innsatsen", False),
+        ("Når er neste oppdatering?", False),
+        ("", False),
+    ],
+)
+def test_what_may_be_a_cry_at_a_glance(text: str, may_be: bool) -> None:
+    assert may_be_a_cry(text) is may_be
 
 
 def test_two_readers_read_everything_once(hall: Hall) -> None:
