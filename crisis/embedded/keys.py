@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import BaseModel
 
-from crisis.embedded.ports import endpoint, ports
+from crisis.embedded.ports import endpoint
 from crisis.hosts import own_machine
 from crisis.settings import AccountSettings, SecretRef, Settings
 from crisis.simulator.accounts import Accounts, demo
@@ -58,8 +59,15 @@ def demo_secrets(settings: Settings, environment: Mapping[str, str]) -> dict[str
 
 
 def _placed(secret: str, settings: Settings) -> str:
-    """An address that is a secret as a whole names the simulator's port."""
-    return secret.replace("{port}", str(ports(settings).simulator)) if "{port}" in secret else secret
+    """An address that is a secret as a whole names the simulator's port: where most accounts look for it."""
+    if "{port}" not in secret:
+        return secret
+    found = Counter(
+        port
+        for host, port in map(endpoint, (one for one in settings.accounts if hasattr(one.options, "base_url")))
+        if port is not None and own_machine(host)
+    )
+    return secret.replace("{port}", str(found.most_common(1)[0][0])) if found else secret
 
 
 def _values(account: AccountSettings, known: Accounts) -> Mapping[str, str]:
