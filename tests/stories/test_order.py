@@ -25,11 +25,11 @@ def test_a_second_incident_is_not_stuck_behind_the_bulk_of_the_first(tmp_path: P
         here.start("sender-live", "clock")
         first = here.release(here.open(Mode.LIVE, "Den store"), channels=("sms",))
         eventually(lambda: len(arrived(here)) >= 110)  # beyond the head of a hundred that everything has
-        before = len(arrived(here))
         second = here.release(here.open(Mode.LIVE, "Den andre"), channels=("sms",), audiences=("leaders",))
+        before = len(arrived(here))  # once it is released: a slow machine takes its time to write it down
         eventually(lambda: here.states(second) == {"accepted": 3})
-        between = [phone for phone, _ in arrived(here)[before:]]
-        assert max(between.index(phone) for phone in few) < 12
+        order = [phone for phone, _ in arrived(here)]
+        assert max(order.index(phone) for phone in few) - before < 12
         assert here.states(first)["queued"] > 300
         assert len(bulk) == 500
         prove(here, second, once=few)
