@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from crisis.models import AuditRow, Broadcast, Delivery, Grant, User
-from crisis.states import Mode
+from crisis.states import BroadcastState, Mode
 from tests import nursery
 from tests.stories.proof import prove
 from tests.stories.town import town
@@ -29,7 +29,7 @@ if sys.argv[2] == "after":
     parts.database.after_commit = die
 else:
     event.listen(parts.database.engine, "commit", die)
-here.release(uuid.UUID(sys.argv[1]), channels=("sms",))
+here.let_go(uuid.UUID(sys.argv[1]))
 """
 
 # The console with an officer at the release page, dying in the moment its commit is through.
@@ -75,17 +75,17 @@ def test_killed_beside_the_commit(tmp_path: Path, database_url: str, moment: str
     with town(tmp_path, database_url=database_url) as here:
         phones = here.populate(5)
         here.start("sender-live", "clock")
-        incident = here.open(Mode.LIVE)
-        died = nursery.Process(["-c", RELEASE, str(incident), moment], here.environment)
+        broadcast = here.draft(here.open(Mode.LIVE), channels=("sms",))
+        died = nursery.Process(["-c", RELEASE, str(broadcast), moment], here.environment)
         assert died.wait(60) == -signal.SIGKILL
         with here.runtime.database.reading() as session:
-            broadcasts = session.scalars(select(Broadcast.id)).all()
+            state = session.get_one(Broadcast, broadcast).state
             acts = session.scalars(select(AuditRow.act).where(AuditRow.act == "broadcast.released")).all()
             count = session.scalar(select(func.count()).select_from(Delivery))
         if moment == "before":
-            assert (list(broadcasts), list(acts), count) == ([], [], 0)
+            assert (state, list(acts), count) == (BroadcastState.DRAFT, [], 0)
             assert not here.phones()
         else:
             assert acts == ["broadcast.released"]
-            assert here.settled_soon(broadcasts[0]) == {"accepted": 5}
-            prove(here, broadcasts[0], once=phones)
+            assert here.settled_soon(broadcast) == {"accepted": 5}
+            prove(here, broadcast, once=phones)

@@ -214,17 +214,22 @@ class Town:
         **more: Any,
     ) -> uuid.UUID:
         """Draft and release a message, as the console does; `more` as in `draft`. Returns the broadcast's id."""
+        if follows is None:
+            return self.let_go(self.draft(incident_id, message, **more))
         playbook, actor = self.runtime.playbooks.shelf().playbooks["mass-casualty"], self.officer()
-        drafted = self.draft(incident_id, message, **more) if follows is None else None
         with self.runtime.database.writing() as session:
-            incident = session.get_one(Incident, incident_id)
-            if drafted is not None:
-                broadcast = session.get_one(Broadcast, drafted)
-            else:
-                original = session.get_one(Broadcast, follows)
-                broadcast = retract.correct(session, actor, original, incident, playbook, message, manners or {})
+            incident, original = session.get_one(Incident, incident_id), session.get_one(Broadcast, follows)
+            broadcast = retract.correct(session, actor, original, incident, playbook, message, manners or {})
             release(session, actor, broadcast, self.runtime.settings, playbook, datetime.now(UTC))
             return broadcast.id
+
+    def let_go(self, broadcast_id: uuid.UUID) -> uuid.UUID:
+        """Release what is drafted."""
+        playbook = self.runtime.playbooks.shelf().playbooks["mass-casualty"]
+        with self.runtime.database.writing() as session:
+            broadcast = session.get_one(Broadcast, broadcast_id)
+            release(session, self.officer(), broadcast, self.runtime.settings, playbook, datetime.now(UTC))
+        return broadcast_id
 
     def gather(self, size: int, *, seed: int = 1, seconds: float = 0.0) -> dict[str, Any]:
         """A crowd answers the hospital's live accounts; comes back when all have spoken, with who said what where."""
