@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 import uuid
 from collections import Counter
@@ -30,6 +31,7 @@ class Ward:
     here: Town
     call_out_id: uuid.UUID = NOBODY
     broadcast_id: uuid.UUID = NOBODY
+    pressed: float = 0.0  # when it was released, in seconds since 1970
 
     def nurses(self, count: int) -> list[str]:
         """More people with the skill; gives their phone numbers."""
@@ -84,6 +86,7 @@ class Ward:
             self.call_out_id, self.broadcast_id = made.id, made.broadcast_id
             session.get_one(Broadcast, made.broadcast_id).slots = {name: SLOTS[name] for name in ("place", "hospital")}
             session.flush()
+            self.pressed = time.time()
             callout.release(session, actor, made, parts.settings, playbook, parts.answers, datetime.now(UTC))
 
     # -- what has become of it ---------------------------------------------------------------------------------
