@@ -89,15 +89,13 @@ def queue(session: Session, broadcast: Broadcast, wanted: Sequence[Try], now: da
         for one in wanted
         if (one.account.channel, one.language) in texts
     ]
-    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Delivery)
+    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Delivery.__table__)
+    writing = insert.on_conflict_do_nothing().returning(Delivery.ask_id, Delivery.account_id)
     made: set[uuid.UUID] = set()
     counted: Counter[uuid.UUID] = Counter()
     for start in range(0, len(rows), CHUNK):
-        written = session.execute(
-            insert.values(rows[start : start + CHUNK])
-            .on_conflict_do_nothing()
-            .returning(Delivery.ask_id, Delivery.account_id)
-        ).all()
+        # Rows beside the statement, not in it: a thousand people of twenty cells each would be built into it for half a second.
+        written = session.connection().execute(writing, rows[start : start + CHUNK]).all()
         made.update(row.ask_id for row in written if row.ask_id)
         counted.update(row.account_id for row in written)
     moves = Moves()
