@@ -1,6 +1,6 @@
 """The form of a call-out: what was typed, turned into what the domain understands, and back for showing it again.
 
-Decides nothing: what a call-out may be stands in oncall/callout.py.
+Decides nothing: what a call-out may be stands in oncall/callout_plan.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from crisis.models import Broadcast, CallOut, Incident
 from crisis.oncall import own_need
-from crisis.oncall.callout import Wanted
+from crisis.oncall.callout_plan import Wanted
 from crisis.playbooks.playbook import Playbook
 from crisis.states import NotAllowed
 

@@ -1,6 +1,6 @@
-"""Preparing a call-out: who is needed, what they hear, whom it would ask and how long that takes, and letting it go.
+"""A call-out before it leaves: whom it would ask, what they hear, how long that takes, a second person, and letting it go.
 
-Watching it run is in callout_board.py. Who may start one, and whether its words need a second person, is decided in
+Filling it in is in callout_edit.py, watching it run in callout_board.py. Who may start one, and whether its words need a second person, is decided in
 oncall/callout.py and broadcasts/.
 """
 
@@ -17,17 +17,16 @@ from sqlalchemy.orm import Session
 
 from crisis.broadcasts import notice, submit
 from crisis.channels.registry import FACTS
-from crisis.console import callout_form, found
-from crisis.console.callout_form import Shown
+from crisis.console import found
 from crisis.console.guard import enter, may
-from crisis.console.here import actor, fragment, runtime, unit
+from crisis.console.here import actor, fragment, runtime
 from crisis.console.release import deliberate, what_was_read
 from crisis.console.slot_words import in_words
 from crisis.console.wording import refusal, said
 from crisis.models import Broadcast, CallOut, Incident, utcnow
 from crisis.oncall import callout, callout_board, callout_preview, own_need
 from crisis.playbooks.playbook import Playbook
-from crisis.states import BroadcastState, CallOutState, NotAllowed, Role
+from crisis.states import CallOutState, NotAllowed, Role
 
 pages = Blueprint("callouts", __name__)
 MOST_OVER = 50
@@ -53,16 +52,6 @@ def this(session: Session, call_out_id: uuid.UUID, *, lock: bool = False) -> Thi
 
 def book(key: str) -> Playbook | None:
     return own_need.PLAYBOOK if key == own_need.ID else found.playbook(key)
-
-
-def of_message(incident: Incident, message: str) -> Playbook:
-    """The playbook that holds a message with which people are called in. Raises `NotAllowed`."""
-    playbook = own_need.PLAYBOOK if message == own_need.NEED else found.playbook(incident.playbook)
-    if playbook is None or message not in playbook.messages:
-        raise NotAllowed("the playbook no longer has this message")
-    if playbook.messages[message].phase != "call_out":
-        raise NotAllowed("this message speaks to the public; choose one that calls people in")
-    return playbook
 
 
 @pages.get("/call-outs")
@@ -92,45 +81,6 @@ def index() -> ResponseReturnValue:
         )
 
 
-@pages.get("/incidents/<uuid:incident_id>/call-outs/new")
-@may(Role.OFFICER)
-def new(incident_id: uuid.UUID) -> ResponseReturnValue:
-    with runtime().database.reading() as session:
-        incident = found.incident(session, incident_id)
-        message = request.args.get("message", own_need.NEED)
-        try:
-            playbook = of_message(incident, message)
-        except NotAllowed as refused:
-            flash(refusal(refused), "warn")
-            return redirect(url_for("incidents.show", incident_id=incident_id))
-        usable = [account.channel for account in callout.speaking(session, incident)]
-        groups = [key for key, *_ in callout_preview.groups_of(session, incident.unit_id)]
-        shown = callout_form.fresh(incident, playbook, message, usable, groups)
-        return _form(session, incident, playbook, message, shown)
-
-
-@pages.post("/incidents/<uuid:incident_id>/call-outs")
-@may(Role.OFFICER)
-def create(incident_id: uuid.UUID) -> ResponseReturnValue:
-    message = request.form.get("message", "")
-    try:
-        with runtime().database.writing() as session:
-            incident = found.incident(session, incident_id)
-            playbook = of_message(incident, message)
-            made = callout.plan(session, actor(), incident, playbook, message, _wanted(message))
-            return redirect(url_for("callouts.show", call_out_id=made.id))
-    except NotAllowed as refused:
-        with runtime().database.reading() as session:
-            incident = found.incident(session, incident_id)
-            try:
-                playbook = of_message(incident, message)
-            except NotAllowed:
-                flash(refusal(refused), "bad")
-                return redirect(url_for("incidents.show", incident_id=incident_id))
-            wrong, shown = refusal(refused), callout_form.again(request.form)
-            return _form(session, incident, playbook, message, shown, wrong), 422
-
-
 @pages.get("/call-outs/<uuid:call_out_id>")
 @may(Role.OFFICER)
 def show(call_out_id: uuid.UUID) -> ResponseReturnValue:
@@ -158,37 +108,6 @@ def state(call_out_id: uuid.UUID) -> ResponseReturnValue:
     """How it stands with the second person: renewed while somebody waits."""
     with runtime().database.reading() as session:
         return fragment("console/callouts/waiting.html", **frame(this(session, call_out_id)))
-
-
-@pages.get("/call-outs/<uuid:call_out_id>/edit")
-@may(Role.OFFICER)
-def edit(call_out_id: uuid.UUID) -> ResponseReturnValue:
-    with runtime().database.reading() as session:
-        here = this(session, call_out_id)
-        if here.broadcast.state is not BroadcastState.DRAFT or here.playbook is None:
-            return redirect(url_for("callouts.show", call_out_id=call_out_id))
-        shown = callout_form.planned(here.call_out, here.broadcast, unit().settings.tz)
-        return _form(session, here.incident, here.playbook, here.broadcast.message, shown, of=here.call_out)
-
-
-@pages.post("/call-outs/<uuid:call_out_id>")
-@may(Role.OFFICER)
-def save(call_out_id: uuid.UUID) -> ResponseReturnValue:
-    try:
-        with runtime().database.writing() as session:
-            here = this(session, call_out_id, lock=True)
-            callout.change(session, actor(), here.call_out, _wanted(here.broadcast.message), here.playbook)
-    except NotAllowed as refused:
-        with runtime().database.reading() as session:
-            here = this(session, call_out_id)
-            if here.playbook is None or here.broadcast.state is not BroadcastState.DRAFT:
-                flash(refusal(refused), "bad")
-                return redirect(url_for("callouts.show", call_out_id=call_out_id))
-            shown, wrong = callout_form.again(request.form), refusal(refused)
-            return _form(
-                session, here.incident, here.playbook, here.broadcast.message, shown, wrong, of=here.call_out
-            ), 422
-    return redirect(url_for("callouts.show", call_out_id=call_out_id))
 
 
 @pages.post("/call-outs/<uuid:call_out_id>/release")
@@ -264,44 +183,8 @@ def frame(here: This) -> dict[str, object]:
     }
 
 
-def _wanted(message: str) -> callout.Wanted:
-    return callout_form.wanted(request.form, message, unit().settings.tz, utcnow())
-
-
 def _labels(here: This) -> dict[str, str]:
     if here.playbook is None or here.broadcast.message not in here.playbook.messages:
         return {}
     slots = here.playbook.slots_of(here.broadcast.message)
     return {name: slot.label.in_(found.spoken()) for name, slot in slots.items()}
-
-
-def _form(
-    session: Session,
-    incident: Incident,
-    playbook: Playbook,
-    message: str,
-    shown: Shown,
-    wrong: str = "",
-    of: CallOut | None = None,
-) -> str:
-    return render_template(
-        "console/callouts/form.html",
-        section="callouts",
-        mode=incident.mode,
-        incident=incident,
-        of=of,
-        message=message,
-        own=message == own_need.NEED,
-        longest=own_need.LONGEST,
-        slots={} if message == own_need.NEED else playbook.slots_of(message),
-        headline=playbook.messages[message].title.in_(found.spoken()),
-        shown=shown,
-        wrong=wrong,
-        spoken=found.spoken(),
-        skills=callout_preview.skills_of(session, incident.unit_id),
-        groups=callout_preview.groups_of(session, incident.unit_id),
-        sites=callout_preview.sites_of(session, incident.unit_id),
-        usable=callout.speaking(session, incident),
-        zone=unit().settings.tz,
-        now=utcnow(),
-    )

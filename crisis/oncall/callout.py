@@ -1,14 +1,12 @@
-"""Call-outs: planning one, letting it go, and what people do to it while it runs.
+"""Call-outs: letting one go, and what people do to it from then on: widen it, add to it, end it.
 
-The words are a broadcast like any other: from a signed-off playbook, or read by a second person. Takes a session and
-never commits; asking goes on in `filling`, which the clock drives.
+Takes a session and never commits. It is prepared in `callout_plan`, and asking goes on in `filling`, which the clock drives.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,10 +17,9 @@ from crisis import audit
 from crisis.actor import Actor
 from crisis.broadcasts import notice
 from crisis.broadcasts import release as letting_go
-from crisis.broadcasts.draft import chosen_accounts, usable_accounts
+from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.freeze import Read, thaw
-from crisis.channels.registry import FACTS
-from crisis.models import Account, Ask, Broadcast, CallOut, Incident, Need, Person, new_id
+from crisis.models import Ask, Broadcast, CallOut, Person, new_id
 from crisis.oncall import callout_words, filling, tries
 from crisis.oncall.candidates import candidates, describe
 from crisis.playbooks.playbook import Playbook
@@ -37,107 +34,9 @@ from crisis.states import (
     DeliveryState,
     Mode,
     NotAllowed,
-    Purpose,
     Role,
     check_move,
 )
-
-USUAL_WAYS = ("voice", "sms", "whatsapp", "email")
-MOST_NEEDED = 2_000
-MOST_NEEDS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an officer asks for."""
-
-    title: str
-    needs: Sequence[tuple[str, int, datetime | None]]  # skill (empty: anybody), how many, by when
-    groups: Sequence[str] = ()
-    site: str = ""
-    ways: Sequence[str] = ()
-    tries: int = 4
-    again_seconds: int = 180
-    surplus: int = 150
-    widen_seconds: int = 120
-    override_quiet: bool = True
-    needs_pin: bool = False
-    slots: Mapping[str, str] | None = None  # of the message; None: left as they are
-
-
-def plan(
-    session: Session, actor: Actor, incident: Incident, playbook: Playbook, message_key: str, wanted: Wanted
-) -> CallOut:
-    """A call-out being prepared: its words as a draft, its needs, nobody asked. Raises `NotAllowed`."""
-    actor.demand(Role.OFFICER, incident.unit_id)
-    if incident.closed_at is not None:
-        raise NotAllowed("the incident is closed; open a new one")
-    message = playbook.messages.get(message_key)
-    if message is None:
-        raise NotAllowed("the playbook no longer has this message")
-    if message.phase != "call_out":
-        raise NotAllowed("this message speaks to the public; choose one that calls people in")
-    accounts = speaking(session, incident)
-    ways = [way for way in (wanted.ways or USUAL_WAYS) if way in {account.channel for account in accounts}]
-    if not ways:
-        raise NotAllowed("no account of this unit can reach a person's phone or mailbox; an administrator must add one")
-    broadcast = Broadcast(
-        incident_id=incident.id,
-        unit_id=incident.unit_id,
-        mode=incident.mode,
-        purpose=Purpose.CALL_OUT,
-        playbook=playbook.id,
-        message=message_key,
-        phase="call_out",
-        audiences=list(dict.fromkeys(wanted.groups)),
-        accounts=[account.key for account in accounts if account.channel in ways],
-        authority="dual",  # until release decides
-        created_by=actor.user_id,
-        slots=_filled(playbook, message_key, wanted.slots or {}),
-    )
-    session.add(broadcast)
-    session.flush()
-    call_out = CallOut(
-        unit_id=incident.unit_id,
-        incident_id=incident.id,
-        mode=incident.mode,
-        broadcast_id=broadcast.id,
-        title=" ".join(wanted.title.split())[:120] or incident.title,
-        ways=ways,
-        opened_by=actor.user_id,
-        state=CallOutState.PLANNED,
-    )
-    _set(call_out, wanted)
-    session.add(call_out)
-    session.flush()
-    _record(session, actor, "call_out.planned", call_out, {"playbook": playbook.id, "message": message_key})
-    return call_out
-
-
-def _filled(playbook: Playbook, message_key: str, slots: Mapping[str, str]) -> dict[str, str]:
-    """The values this message has a place for. They are checked when they are composed, so half a form can be kept."""
-    return {name: str(slots[name])[:500] for name in playbook.slots_of(message_key) if name in slots}
-
-
-def change(session: Session, actor: Actor, call_out: CallOut, wanted: Wanted, playbook: Playbook | None = None) -> None:
-    """Other needs, limits or fill-ins while it is being prepared; `playbook` is needed for the last. Raises `NotAllowed`."""
-    actor.demand(Role.OFFICER, call_out.unit_id)
-    broadcast = session.get_one(Broadcast, call_out.broadcast_id)
-    if call_out.state is not CallOutState.PLANNED or broadcast.state is not BroadcastState.DRAFT:
-        raise NotAllowed("this is frozen; only a draft can be changed")
-    incident = session.get_one(Incident, call_out.incident_id)
-    accounts = speaking(session, incident)
-    if wanted.ways:
-        call_out.ways = [
-            way for way in wanted.ways if way in {account.channel for account in accounts}
-        ] or call_out.ways
-    broadcast.accounts = [account.key for account in accounts if account.channel in call_out.ways]
-    broadcast.audiences = list(dict.fromkeys(wanted.groups))
-    if wanted.slots is not None and playbook is not None and broadcast.message in playbook.messages:
-        broadcast.slots = _filled(playbook, broadcast.message, wanted.slots)
-    call_out.title = " ".join(wanted.title.split())[:120] or call_out.title
-    _set(call_out, wanted)
-    session.flush()
 
 
 def discard(session: Session, actor: Actor, call_out: CallOut, now: datetime) -> None:
@@ -150,33 +49,6 @@ def discard(session: Session, actor: Actor, call_out: CallOut, now: datetime) ->
         thaw(broadcast)
     _end(session, call_out, "thrown away before anybody was asked", now)
     _record(session, actor, "call_out.discarded", call_out, {})
-
-
-def _set(call_out: CallOut, wanted: Wanted) -> None:
-    needs = [(" ".join(skill.split())[:60], number, by) for skill, number, by in wanted.needs if number > 0]
-    if not needs:
-        raise NotAllowed("say how many people are needed: at least one")
-    if len(needs) > MOST_NEEDS or sum(number for _, number, _ in needs) > MOST_NEEDED:
-        raise NotAllowed("one call-out takes at most %(most)d people; start another one for the rest", most=MOST_NEEDED)
-    kept = [*call_out.needs, *(Need() for _ in needs)]  # rows are used again, because positions are unique
-    for position, (row, (skill, number, by)) in enumerate(zip(kept, needs, strict=False)):
-        row.position, row.skill, row.number, row.by = position, skill, number, by
-    call_out.needs = kept[: len(needs)]
-    call_out.site = " ".join(wanted.site.split())[:80]
-    call_out.tries = min(12, max(1, wanted.tries))
-    call_out.again_seconds = min(3600, max(10, wanted.again_seconds))
-    call_out.surplus = min(1000, max(100, wanted.surplus))
-    call_out.widen_seconds = min(3600, max(5, wanted.widen_seconds))
-    call_out.override_quiet, call_out.needs_pin = wanted.override_quiet, wanted.needs_pin
-
-
-def speaking(session: Session, incident: Incident) -> list[Account]:
-    """One account a channel that reaches persons, in the usual order of ways."""
-    found: dict[str, Account] = {}
-    for account in usable_accounts(session, incident):
-        if FACTS[account.channel].medium != "wall" and account.channel in USUAL_WAYS:
-            found.setdefault(account.channel, account)
-    return [found[channel] for channel in USUAL_WAYS if channel in found]
 
 
 def release(

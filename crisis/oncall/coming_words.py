@@ -19,7 +19,7 @@ from crisis.broadcasts import release as letting_go
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.freeze import Read
 from crisis.models import Account, Ask, Broadcast, CallOut, Incident, Person
-from crisis.oncall import callout, callout_words, own_need, tries
+from crisis.oncall import callout_plan, callout_words, own_need, tries
 from crisis.oncall.candidates import addresses_of
 from crisis.settings import LANGUAGES, Settings
 from crisis.states import AskState, BroadcastState, CallOutState, NotAllowed, Purpose, Role
@@ -60,7 +60,7 @@ def ask(
 
 def _read_ways(session: Session, call_out: CallOut) -> list[Account]:
     incident = session.get_one(Incident, call_out.incident_id)
-    found = {account.channel: account for account in callout.speaking(session, incident)}
+    found = {account.channel: account for account in callout_plan.speaking(session, incident)}
     return [found[channel] for channel in callout_words.READ if channel in found]
 
 

@@ -21,8 +21,8 @@ from crisis import audit
 from crisis.actor import Actor
 from crisis.broadcasts import incidents
 from crisis.models import Ask, CallOut, Group, Incident, Person, Practice, PracticePlan, Unit, User, membership
-from crisis.oncall import approving, callout
-from crisis.oncall.callout import MOST_NEEDED, Wanted
+from crisis.oncall import approving, callout, callout_plan
+from crisis.oncall.callout_plan import MOST_NEEDED, Wanted
 from crisis.playbooks.playbook import Playbook
 from crisis.playbooks.read import Shelf
 from crisis.sending.answer_links import AnswerLinks
@@ -165,7 +165,7 @@ def _let_go(
         tries=3,
         override_quiet=False,
     )
-    made = callout.plan(session, actor, incident, playbook, planned.message, wanted)
+    made = callout_plan.plan(session, actor, incident, playbook, planned.message, wanted)
     callout.release(session, actor, made, settings, playbook, links, now)
     return made
 

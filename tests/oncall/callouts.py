@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from crisis.channels.base import Inbound
 from crisis.models import Account, Ask, Broadcast, BroadcastText, CallOut, Delivery, Destination, Incident, Person
-from crisis.oncall import answering, callout, filling
+from crisis.oncall import answering, callout, callout_plan, filling
 from crisis.oncall.answering import Said
-from crisis.oncall.callout import Wanted
+from crisis.oncall.callout_plan import Wanted
 from crisis.sending import claim, record
 from crisis.sending.outcomes import Next
 from crisis.sending.sweep import finished
@@ -64,7 +64,7 @@ class Night:
         with self.scene.runtime.database.writing() as session:
             incident = session.get_one(Incident, incident_id)
             actor, playbook = self.scene.actor("kari"), self.scene.playbook
-            made = callout.plan(session, actor, incident, playbook, "call_out", wanted)
+            made = callout_plan.plan(session, actor, incident, playbook, "call_out", wanted)
             self.call_out_id, self.broadcast_id = made.id, made.broadcast_id
             session.get_one(Broadcast, made.broadcast_id).slots = {name: SLOTS[name] for name in ("place", "hospital")}
 

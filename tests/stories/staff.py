@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from crisis.models import Ask, AuditRow, Broadcast, CallOut, Delivery, Destination, Incident, Person, Reply, Unit, User
-from crisis.oncall import callout
-from crisis.oncall.callout import Wanted
+from crisis.oncall import callout, callout_plan
+from crisis.oncall.callout_plan import Wanted
 from crisis.states import AskState, CallOutState, Mode
 from tests.stories.proof import with_lines
 from tests.stories.town import SLOTS, Town
@@ -82,7 +82,7 @@ class Ward:
         incident_id = self.here.open(Mode.LIVE)
         with parts.database.writing() as session:
             incident = session.get_one(Incident, incident_id)
-            made = callout.plan(session, actor, incident, playbook, "call_out", wanted)
+            made = callout_plan.plan(session, actor, incident, playbook, "call_out", wanted)
             self.call_out_id, self.broadcast_id = made.id, made.broadcast_id
             session.get_one(Broadcast, made.broadcast_id).slots = {name: SLOTS[name] for name in ("place", "hospital")}
             session.flush()
