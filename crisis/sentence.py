@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from typing import Self
 
 
+def N_(text: str) -> str:  # noqa: N802 - the name that extraction tools know
+    """Mark a text for translation where it is written down; it is translated where it is shown."""
+    return text
+
+
 class Sentence(str):
     """English as it stands, a plain `str` for logs, files and tables; `words` and `facts` are for translating.
 

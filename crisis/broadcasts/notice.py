@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crisis.broadcasts.notice_reasons import reason_in
 from crisis.channels.registry import FACTS
+from crisis.kept.catalogues import catalogue
+from crisis.kept.recognise import retold
 from crisis.models import (
     Account,
     Broadcast,
@@ -108,8 +109,8 @@ def account_stopped(account: Account, settings: Settings) -> Notice:
     }
     reason = account.paused_reason or ""
     texts: dict[Language, str] = {
-        "nb": f"Kontoen {account.key} sender ikke: {reason_in('nb', reason)}. Se {url}",
-        "nn": f"Kontoen {account.key} sender ikkje: {reason_in('nn', reason)}. Sjå {url}",
+        "nb": f"Kontoen {account.key} sender ikke: {_told('nb', reason)}. Se {url}",
+        "nn": f"Kontoen {account.key} sender ikkje: {_told('nn', reason)}. Sjå {url}",
         "en": f"Account {account.key} sends nothing: {reason}. See {url}",
     }
     return Notice("account_stopped", texts, titles)
@@ -159,8 +160,8 @@ def account_switched(switched: Switched, settings: Settings) -> Notice:
             "en": f"{other} sends for {key}",
         }
         texts: dict[Language, str] = {
-            "nb": f"Kontoen {key} kan ikke sende. Det som venter, går gjennom {other}: {reason_in('nb', switched.reason)}. Se {url}",
-            "nn": f"Kontoen {key} kan ikkje sende. Det som ventar, går gjennom {other}: {reason_in('nn', switched.reason)}. Sjå {url}",
+            "nb": f"Kontoen {key} kan ikke sende. Det som venter, går gjennom {other}: {_told('nb', switched.reason)}. Se {url}",
+            "nn": f"Kontoen {key} kan ikkje sende. Det som ventar, går gjennom {other}: {_told('nn', switched.reason)}. Sjå {url}",
             "en": f"Account {key} can't send. What waits leaves through {other}: {switched.reason}. See {url}",
         }
     else:
@@ -187,6 +188,12 @@ def too_few_come(title: str, call_out_id: uuid.UUID, lacking: int, settings: Set
         "en": f"The call-out {title} lacks {lacking}, and everybody has been asked. Do something else now: {url}",
     }
     return Notice("too_few_come", texts, titles)
+
+
+def _told(language: Language, reason: str) -> str:
+    """Why, as a reader of `language` says it; a provider's words and a person's own stay as they are."""
+    words = catalogue(language)
+    return retold(reason, lambda one: words.get(one, one))
 
 
 def users_with(session: Session, unit_id: uuid.UUID, role: Role, but: uuid.UUID | None) -> list[User]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from flask_babel import gettext
 
-from crisis.console.language import N_
 from crisis.console.wording import told
+from crisis.sentence import N_
 
 ACTS: Mapping[str, str] = {
     "account.paused": N_("paused an account"),

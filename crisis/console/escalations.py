@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, runtime, unit
-from crisis.console.language import N_
 from crisis.console.wording import refusal
 from crisis.models import Escalation, EscalationStep, Group, Person, Rota
 from crisis.oncall import escalation_plan
 from crisis.oncall.escalation_plan import Kind, Step
+from crisis.sentence import N_
 from crisis.states import EscalationPurpose, NotAllowed, Role
 
 pages = Blueprint("escalations", __name__, url_prefix="/escalations")

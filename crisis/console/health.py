@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from crisis.broadcasts import live_now, suggestions
 from crisis.console import standings
 from crisis.console.here import UnitHere
-from crisis.console.language import N_
 from crisis.models import Account, Heartbeat
 from crisis.playbooks.read import Shelf
 from crisis.sending import link_test, measures
 from crisis.sending.pulse import ENDS_SOON, STUCK_JOURNAL
+from crisis.sentence import N_
 from crisis.settings import Settings
 from crisis.states import Mode, Standing
 

@@ -25,18 +25,14 @@ from markupsafe import Markup
 
 from crisis.channels.registry import FACTS
 from crisis.console.here import visitor
+from crisis.kept.catalogues import CATALOGUES
 from crisis.models import utcnow
+from crisis.sentence import N_
 from crisis.settings import LANGUAGES
 from crisis.states import Role
 
 log = structlog.get_logger()
-CATALOGUES = Path(__file__).parent / "translations"
 NAMES = {"nb": "Bokmål", "nn": "Nynorsk", "en": "English"}
-
-
-def N_(text: str) -> str:  # noqa: N802 - the name that extraction tools know
-    """Mark a text for translation where it is written down; it is translated where it is shown."""
-    return text
 
 
 def install(app: Flask, spare: Path) -> None:

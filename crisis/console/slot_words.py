@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from flask_babel import gettext
 
-from crisis.console.language import N_
 from crisis.playbooks.slots import BadSlot, Key
+from crisis.sentence import N_
 
 WORDS: Mapping[Key, str] = {
     "empty": N_("This has to be filled in."),

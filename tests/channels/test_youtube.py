@@ -207,7 +207,7 @@ async def test_an_upload_longer_than_one_attempt_says_how_far_it_is(
         stub.answer, server.url = server.answer, stub.url
         channel: Any = open_at(stub.url)
         channel._uploads._part = STEP
-        with pytest.raises(Busy, match="50 %") as caught:
+        with pytest.raises(Busy, match="50 of 100 parts") as caught:
             await channel.send(replace(OUT, media=[film(tmp_path, data=data)]))
         assert caught.value.retry_after == 0
         assert await channel.send(replace(OUT, media=[film(tmp_path, data=data)])) == POSTED

@@ -181,8 +181,9 @@ class Flickr:
             return Health(ok=False, say=f"these keys belong to {whose}, not to {self._own}")
         if perms not in ("write", "delete"):
             return Health(ok=False, say=f"this token may only {perms}; grant access again, with the right to delete")
-        lacks = "" if perms == "delete" else "; it may not delete, so nothing can be taken down"
-        return Health(ok=True, say=f"signed in as {whose}{lacks}")
+        if perms == "delete":
+            return Health(ok=True, say=f"signed in as {whose}")
+        return Health(ok=True, say=f"signed in as {whose}; it may not delete, so nothing can be taken down")
 
     async def poll(self, cursor: str | None) -> Polled:
         """Comments since the cursor: Flickr names the pictures where something happened, and each is asked."""

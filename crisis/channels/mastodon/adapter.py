@@ -208,10 +208,10 @@ class Mastodon:
                         media = ask(self._client.media_post, file, one.content_type, description=one.alt)
                 known, ready = named(media), bool(media.get("url"))
         except Uncertain as error:
-            raise Unreachable(f"the {one.kind} was not taken: {error.say}", code=error.code) from None
+            raise Unreachable(f"the picture or film was not taken: {error.say}", code=error.code) from None
         self._notes.write(note, f"{'ready' if ready else 'waits'} {known}", until)
         if not ready:
-            say = f"the instance is still preparing the {one.kind}"
+            say = "the instance is still preparing the picture or film"
             raise Busy(say, code="processing", retry_after=PROCESSING_SECONDS)
         return known
 

@@ -202,8 +202,9 @@ class Twilio:
                 await (self._calls if calls else self._messages).list_async(limit=1, page_size=1)
         except SendError as error:
             return Health(ok=False, say=error.say)
-        receipts = "" if self.hooks else "; no receipts, because console.public_url is this machine only"
-        return Health(ok=True, say=f"keys are alive{receipts}")
+        if self.hooks:
+            return Health(ok=True, say="keys are alive")
+        return Health(ok=True, say="keys are alive; no receipts, because console.public_url is this machine only")
 
     async def probe(self, number: str | None, able: Literal["sms", "voice"]) -> Health:
         """`check`, and then the balance and whether our number can do what we want of it.

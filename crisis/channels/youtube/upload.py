@@ -73,7 +73,7 @@ class Uploads:
                 raise Uncertain("YouTube takes no more of the film", code="stuck")
             at = there
             if time.monotonic() > until:
-                say = f"{at * 100 // film.size} % of the film is at YouTube; the rest follows"
+                say = f"{at * 100 // film.size} of 100 parts of the film are at YouTube; the rest follows"
                 raise Busy(say, code="uploading", retry_after=0)
 
     async def _begun(self, out: Outgoing, film: Attachment, about: Mapping[str, Any], *, notify: bool) -> str:

@@ -1,0 +1,1 @@
+"""English sentences of ours that rows keep: recognised where they are read, and said in the reader's language."""
