@@ -69,6 +69,11 @@ class AccountHealth:
     ended: bool = False  # its credentials have run out
     used_up: bool = False  # of what its network counts, such as posts we may read a day
 
+    @property
+    def can_send(self) -> bool:
+        """Asked lately and found well; neither paused nor run out."""
+        return self.paused_reason is None and bool(self.healthy) and not self.ended
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
