@@ -1,18 +1,19 @@
 """Suggestions for calm times: what the unit's own web site has published, once each, for a person to make a post of.
 
 Nothing leaves because of a feed: a suggestion is words on the calendar page until an officer writes a planned post with
-them. One that nobody decides on runs out after thirty days.
+them. One that nobody decides on runs out after thirty days. Each is kept for half a year, so that it is not suggested
+twice, and longer only while the site still names it.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -28,6 +29,7 @@ from crisis.settings import FeedSettings, Settings, UnitSettings
 from crisis.states import NotAllowed, Role, SuggestionState
 
 KEEPS = timedelta(days=30)
+FORGOTTEN = timedelta(days=180)
 MOST_SHOWN = 20
 
 
@@ -40,9 +42,11 @@ class Due:
 
 
 def take(session: Session, settings: Settings, now: datetime) -> list[Due]:
-    """The feeds whose turn it is; of several listeners one gets each."""
+    """The feeds whose turn it is; of several listeners one gets each. One that crisis.toml no longer names is forgotten."""
     found = []
-    for unit, told in _configured(session, settings):
+    configured = _configured(session, settings)
+    _forget_feeds(session, {(unit.id, told.url) for unit, told in configured}, now)
+    for unit, told in configured:
         row = _row(session, unit.id, told.url)
         earlier = now - timedelta(minutes=told.every_minutes)
         mine = rows_changed(
@@ -78,9 +82,25 @@ def keep(session: Session, feed_id: uuid.UUID, fetched: Fetched, entries: Sequen
         elif row.state is SuggestionState.WAITING:
             for name, value in values.items():
                 setattr(row, name, value)
+    session.execute(
+        delete(Suggestion).where(
+            Suggestion.feed_id == feed_id,
+            Suggestion.found_at <= now - FORGOTTEN,
+            Suggestion.entry.not_in([one.key for one in entries]),
+        )
+    )
     feed.etag, feed.modified, feed.read_at, feed.say = fetched.etag, fetched.modified, now, ""
     session.flush()
     return count
+
+
+def _forget_feeds(session: Session, configured: Collection[tuple[uuid.UUID, str]], now: datetime) -> None:
+    """A feed that is named again within half a year goes on where it was."""
+    for row in session.scalars(select(Feed).where(func.coalesce(Feed.asked_at, now) <= now - FORGOTTEN)).all():
+        if (row.unit_id, row.url) not in configured:
+            session.execute(delete(Suggestion).where(Suggestion.feed_id == row.id))
+            session.delete(row)
+    session.flush()
 
 
 def could_not(session: Session, feed_id: uuid.UUID, say: str) -> None:

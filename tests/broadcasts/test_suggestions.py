@@ -80,6 +80,29 @@ def test_old_news_is_passed_over_and_old_suggestions_run_out(fed: Scene) -> None
     assert waiting(fed, days=31) == []
 
 
+def test_what_the_site_no_longer_names_is_forgotten_after_half_a_year(fed: Scene) -> None:
+    kept(fed, entry(fed, 1), entry(fed, 2), entry(fed, 3))
+    with fed.runtime.database.writing() as session:
+        for number in (1, 2):
+            one_of(session, f"Sak {number}").found_at = fed.now - suggestions.FORGOTTEN
+        suggestions.pass_over(session, fed.actor("kari"), one_of(session, "Sak 2"), fed.now)
+    assert kept(fed, entry(fed, 2)) == 0  # still in the feed: it would be suggested again
+    with fed.runtime.database.reading() as session:
+        assert sorted(session.scalars(select(Suggestion.title))) == ["Sak 2", "Sak 3"]
+
+
+def test_a_feed_nobody_names_any_more_is_forgotten_with_its_suggestions(fed: Scene) -> None:
+    kept(fed, entry(fed, 1))
+    units = tuple(one.model_copy(update={"feeds": ()}) for one in fed.settings.units)
+    object.__setattr__(fed.runtime, "settings", fed.settings.model_copy(update={"units": units}))
+    half_a_year = suggestions.FORGOTTEN.total_seconds() / 60
+    for minutes, left in ((half_a_year - 1, 1), (half_a_year, 0)):
+        take(fed, minutes)
+        with fed.runtime.database.reading() as session:
+            assert session.scalar(select(func.count()).select_from(Suggestion)) == left
+            assert session.scalar(select(func.count()).select_from(Feed)) == left
+
+
 def test_new_words_of_the_site_replace_the_old_until_somebody_has_decided(fed: Scene) -> None:
     kept(fed, entry(fed, 1))
     kept(fed, entry(fed, 1, title="Sak 1, rettet"))

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from crisis import runtime
+from crisis.channels.email import adapter
 from crisis.embedded.keys import all_references
+from crisis.embedded.ports import ports
 from crisis.settings import Settings
 from tests.deploy.manifests import manifests, mistakes, of_kind, pod
 
+ROOT = Path(__file__).parents[2]
 WORKLOADS = of_kind("Deployment", "StatefulSet", "Job", "CronJob")
 OURS = {name: one for name, one in WORKLOADS.items() if name not in ("redis", "pages")}
 
@@ -189,13 +192,43 @@ def policies_of(name: str) -> list[str]:
 def test_who_may_talk_to_whom() -> None:
     assert policies_of("sender-drill") == ["names-and-database", "nothing", "pretend-internet", "wake-ups-out"]
     assert policies_of("sender-live") == ["names-and-database", "nothing", "providers", "wake-ups-out"]
-    assert policies_of("listener") == policies_of("sender-live")
+    assert policies_of("listener") == sorted([*policies_of("sender-live"), "mailboxes", "pretend-internet"])
     assert policies_of("clock") == ["names-and-database", "nothing", "wake-ups-out"]
     assert policies_of("migrate") == ["names-and-database", "nothing"]
     assert policies_of("redis") == ["nothing", "wake-ups-in"]
     assert policies_of("pages") == ["browsers-and-hooks", "nothing"]
     policy = of_kind("NetworkPolicy")["pretend-internet"]["spec"]["egress"]
     assert "ipBlock" not in str(policy)
+
+
+def ports_out(name: str, to: str) -> set[int]:
+    """Where the pods of a workload may connect: `to` stands in the rule, such as "simulator" or "ipBlock"."""
+    policies = of_kind("NetworkPolicy")
+    rules = [rule for policy in policies_of(name) for rule in policies[policy]["spec"].get("egress", ())]
+    return {port["port"] for rule in rules if to in str(rule["to"]) for port in rule["ports"]}
+
+
+def test_the_pretend_internet_is_reached_where_it_listens() -> None:
+    """The simulator's own defaults, as the example's accounts look for them."""
+    found = ports(runtime.load(ROOT / "crisis.example.toml"))
+    assert {found.simulator, found.mail, found.mailbox} <= ports_out("listener", "simulator")
+    assert {found.simulator, found.mail} <= ports_out("sender-drill", "simulator")
+    (rule,) = of_kind("NetworkPolicy")["pretend-internet-itself"]["spec"]["ingress"]
+    assert {port["port"] for port in rule["ports"]} == ports_out("listener", "simulator")
+    assert ports_out("sender-live", "simulator") == set()
+
+
+def test_providers_are_reached_where_adapters_call_them() -> None:
+    encrypted = {443, adapter.PORTS["starttls"], adapter.PORTS["tls"]}
+    assert encrypted == ports_out("sender-live", "0.0.0.0/0")
+    assert encrypted | {adapter.IMAP_PORTS["starttls"], adapter.IMAP_PORTS["tls"]} == ports_out("listener", "0.0.0.0/0")
+    assert ports_out("sender-drill", "0.0.0.0/0") == set()
+
+
+def test_the_console_is_reached_where_it_listens(settings: Settings) -> None:
+    policies = of_kind("NetworkPolicy")
+    incoming = [rule for name in policies_of("console") for rule in policies[name]["spec"].get("ingress", ())]
+    assert {port["port"] for rule in incoming for port in rule["ports"]} == {settings.console.port}
 
 
 def _selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
