@@ -68,6 +68,8 @@ class SecretRef(Frozen):
             secret = self.file.read_text().strip()
         except OSError as error:
             raise SettingsError([f"secret file {self.file}: {error.strerror}; make it readable by this user"]) from None
+        except UnicodeDecodeError:
+            raise SettingsError([f"secret file {self.file} is no text; write the secret into it as UTF-8"]) from None
         remember(secret)
         return secret
 

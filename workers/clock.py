@@ -229,7 +229,8 @@ def main() -> None:
                     tidy(runtime)
                 if time.monotonic() - cleaned >= CLEAN_SECONDS:
                     cleaned = time.monotonic()
-                    clean(runtime)
+                    with _noted("clean"):
+                        clean(runtime)
             stopping.wait(TICK_SECONDS)
 
 

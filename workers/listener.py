@@ -83,6 +83,8 @@ class Listener:
                 channels[row.id] = self._runtime.open_channel(told[row.key])
             except SettingsError as error:
                 log.error("account.cannot_open", account=row.key, say=str(error))
+            except Exception:  # a defect of one adapter: the others listen
+                log.exception("account.cannot_open", account=row.key)
         return channels
 
     def _beat(self, accounts: int) -> None:
@@ -106,7 +108,7 @@ class Listener:
             except Exception:  # a defect or the database: the cursor has not moved, so nothing is lost
                 troubles += 1
                 log.exception("poll.failed", account=str(account_id))
-            await self._rest(min(LONGEST_PAUSE, channel.poll_seconds * 2**troubles))
+            await self._rest(pause(channel.poll_seconds, troubles))
 
     async def _read(self) -> None:
         """Understand what was stored, as soon as it was."""
@@ -172,6 +174,11 @@ class Listener:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
+
+
+def pause(every: float, troubles: int) -> float:
+    """Seconds until the next poll after so many failed ones in a row, which may be weeks of them."""
+    return min(LONGEST_PAUSE, every * 2.0 ** min(troubles, 10))
 
 
 def main() -> None:

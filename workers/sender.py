@@ -47,6 +47,7 @@ LEFT_LYING_SECONDS = (
 LAST_WORDS_SECONDS = 6.0  # how long calls in the air may still end by themselves when the sender must stop ...
 WRITE_SECONDS = 3.0  # ... and then how long writing it all down may take; whatever starts us waits 10 seconds or more
 GOODBYE_SECONDS = 1.0  # for taking leave of Redis and the database
+CHECK_SECONDS = 60.0  # for one provider's answer whether our credentials are alive
 
 
 Part = tuple[uuid.UUID, Shard]  # what one drain works for: an account, or a shard of it
@@ -153,9 +154,15 @@ class Sender:
                 if told[row.key].shards > 1:
                     self._split[row.id] = told[row.key].shards
             except SettingsError as error:
-                log.error("account.cannot_open", account=row.key, say=str(error))
-                with self._runtime.database.writing() as session:
-                    pause_misconfigured(session, session.get_one(Account, row.id), str(error), utcnow())
+                self._cannot_open(row, str(error))
+            except Exception as error:  # a defect of one adapter: the others send
+                log.exception("account.defect", account=row.key)
+                self._cannot_open(row, f"it cannot be opened ({type(error).__name__})")
+
+    def _cannot_open(self, row: Account, say: str) -> None:
+        log.error("account.cannot_open", account=row.key, say=say)
+        with self._runtime.database.writing() as session:
+            pause_misconfigured(session, session.get_one(Account, row.id), say, utcnow())
 
     async def _look(self) -> float:
         """Start a drain for every account that has work and no drain here. Returns seconds until the next look."""
@@ -249,9 +256,15 @@ class Sender:
 
     async def _health(self, channel: Checks) -> Health:
         try:
-            return await channel.check()
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await channel.check()
         except SendError as error:
             return Health(ok=False, say=error.say)
+        except TimeoutError:
+            return Health(ok=False, say="no answer in time")
+        except Exception as error:  # a defect of one adapter: the other accounts are asked
+            log.exception("check.defect")
+            return Health(ok=False, say=f"the look failed: {type(error).__name__}")
 
     def _take_checks(self) -> list[uuid.UUID]:
         with self._runtime.database.writing() as session:

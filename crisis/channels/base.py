@@ -133,13 +133,28 @@ class Accepted:
     wait: float | None = None  # seconds: the provider says that this used up what it allows until then
 
 
+def storable(text: str) -> str:
+    """What somebody else says, as databases take it: PostgreSQL stores no NUL, and no database half of a pair."""
+    if text.isascii():
+        return text.replace("\0", "") if "\0" in text else text
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _clean(told: object, *names: str) -> None:
+    """Make the texts of a frozen value storable: one odd letter of a stranger must not stop what comes behind it."""
+    for name in names:
+        if (text := getattr(told, name)) and (clean := storable(text)) != text:
+            object.__setattr__(told, name, clean)
+
+
 class SendError(Exception):
     """A send that did not end in `Accepted`. `say` is for people (the provider's words), `code` for counting."""
 
     def __init__(self, say: str, *, code: str = "", opted_out: bool = False, retry_after: float | None = None) -> None:
+        say = storable(say)
         super().__init__(say)
         self.say = say
-        self.code = code
+        self.code = storable(code)
         self.opted_out = opted_out  # Rejected only: the receiver has said stop
         self.retry_after = retry_after  # Busy only: seconds
         self.wait: float | None = None  # as in `Accepted`; whoever reads the answer sets it
@@ -185,6 +200,9 @@ class Receipt:
     say: str = ""
     opted_out: bool = False
 
+    def __post_init__(self) -> None:
+        _clean(self, "provider_id", "word", "code", "say")
+
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
@@ -205,6 +223,9 @@ class Inbound:
     repost: bool = False  # somebody else's words passed on, with nothing added
     edited: bool = False  # a later version of the text with this id
     deleted: bool = False  # the author or the network took it away; `text` may be empty
+
+    def __post_init__(self) -> None:
+        _clean(self, "provider_id", "author", "text", "language", "in_reply_to", "url", "author_name", "root")
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +309,9 @@ class Health:
     expires_at: datetime | None = None
     budget: Budget | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _clean(self, "say")
 
 
 class Notes(Protocol):
@@ -400,6 +424,9 @@ class Reported:
     subject: str
     text: str
     at: datetime
+
+    def __post_init__(self) -> None:
+        _clean(self, "provider_id", "subject", "text")
 
 
 @dataclass(frozen=True, slots=True)

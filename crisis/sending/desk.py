@@ -60,4 +60,4 @@ async def until_written(write: Callable[[], None], what: str, on_trouble: Callab
             on_trouble()
             tries += 1
             log.warning("write.failed", what=what, tries=tries, error=type(error).__name__, say=str(error)[:200])
-            await asyncio.sleep(min(LONGEST_REST, 0.05 * 2**tries))
+            await asyncio.sleep(min(LONGEST_REST, 0.05 * 2 ** min(tries, 10)))  # or an hour's tries are no number

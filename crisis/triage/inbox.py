@@ -148,9 +148,9 @@ def _row(account: Account, inbound: Inbound, now: datetime) -> dict[str, Any]:
         "channel": account.channel,
         "provider_id": inbound.provider_id[:200],
         "kind": inbound.kind,
-        "author": _storable(inbound.author)[:254],
-        "author_name": _storable(inbound.author_name)[:120],
-        "text": _storable(inbound.text),
+        "author": inbound.author[:254],
+        "author_name": inbound.author_name[:120],
+        "text": inbound.text[:LONGEST],
         # Nobody writes tomorrow: a wrong clock must not put somebody at the end of the queue.
         "at": min(inbound.at, now),
         "received_at": now,
@@ -170,11 +170,6 @@ def _row(account: Account, inbound: Inbound, now: datetime) -> dict[str, Any]:
         why = OBEYED if inbound.consent is not None else GONE
         row |= {"state": InboundState.CLOSED, "settled_at": now, "settled_why": why}
     return row
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL stores no NUL, and no database half of a pair."""
-    return text[:LONGEST].replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _obey(session: Session, account: Account, inbound: Inbound, now: datetime) -> None:
@@ -209,7 +204,7 @@ def _change(session: Session, account: Account, inbound: Inbound, now: datetime)
             return False
         row.deleted_at = now  # the words stay: they may have been a cry for help
         return True
-    text = _storable(inbound.text)
+    text = inbound.text[:LONGEST]
     if text == row.text:
         return False
     earlier = [*row.earlier_texts, row.text]

@@ -77,11 +77,20 @@ def test_a_known_sender_whose_domain_signed_proves_it(alarms: Alarms) -> None:
         mail("vakt-bygg@example.org", "x@evilsensors.example.com", PASS),
         mail("annet@example.org", "robot@sensors.example.com", PASS),
         b"\xff\xfe not a mail at all",
+        b"From: \r\nTo: \r\nCc: a@\r\nDelivered-To: [\r\n\r\nhi",
         b"",
     ],
 )
 def test_everything_else_is_ordinary_mail(alarms: Alarms, raw: bytes) -> None:
     assert alarms.read(raw, name="1:7", at=AT) is None
+
+
+@pytest.mark.parametrize("copy", ["Cc: a@", 'Cc: "', "Cc: [", "Cc: ("])
+def test_another_header_that_is_broken_keeps_no_alarm_from_us(alarms: Alarms, copy: str) -> None:
+    raw = f"From: a@b.no\r\nTo: vakt-it+k7hemmelig@example.org\r\n{copy}\r\nSubject: [disk-7] Disk full\r\n\r\n90"
+    found = alarms.read(raw.encode(), name="1:7", at=AT)
+    assert found is not None
+    assert found.subject == "[disk-7] Disk full"
 
 
 def test_an_address_anybody_could_use_is_a_mistake() -> None:

@@ -158,6 +158,26 @@ async def test_broken_and_huge_mail_is_bounded(raw: str) -> None:
     assert len(said.text) <= LONGEST_TEXT
 
 
+NESTED = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(3000))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "From: Ola <ola@example.org>\nContent-Type: text/html\n\n<p>Hjelp</p><![if !mso]><![foo[ x ]]> oss",
+        f"From: Ola <ola@example.org>\nSubject: Hjelp oss\n{NESTED}\nHjelp oss",
+    ],
+    ids=["marked sections", "a thousand parts in each other"],
+)
+async def test_what_the_library_gives_up_on_is_still_heard(raw: str) -> None:
+    """One such mail would keep every later one from us: the cursor moves when all have been read."""
+    said = seen(raw)
+    assert isinstance(said, Inbound)
+    assert said.author == "ola@example.org"
+    assert "Hjelp" in said.text
+    assert "oss" in said.text
+
+
 @pytest.fixture(autouse=True)
 def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAP_TEST", PASSWORD)

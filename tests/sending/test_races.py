@@ -20,7 +20,7 @@ from crisis.models import Account, Attempt, Broadcast, Delivery
 from crisis.sending import drain as drain_module
 from crisis.sending import notebook, resolve, sweep
 from crisis.sending.claim import LONGEST_CALL, claim
-from crisis.sending.desk import Desk, until_written
+from crisis.sending.desk import LONGEST_REST, Desk, until_written
 from crisis.sending.drain import Drain
 from crisis.sending.lease import take_account
 from crisis.sending.outcomes import after_send
@@ -221,6 +221,22 @@ class TestWritingDown:
 
         asyncio.run(until_written(busy, "test", lambda: hushed.append(1)))
         assert len(hushed) == 3
+
+    def test_a_disk_that_is_full_for_hours_is_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tries = iter([1] * 2000)
+        waited = []
+
+        async def at_once(seconds: float) -> None:
+            waited.append(seconds)
+
+        def full() -> None:
+            if next(tries, None):
+                raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+        monkeypatch.setattr("crisis.sending.desk.asyncio.sleep", at_once)
+        asyncio.run(until_written(full, "test"))
+        assert len(waited) == 2000
+        assert max(waited) == LONGEST_REST
 
     def test_nothing_more_is_said_while_nothing_can_be_written(
         self, here: World, monkeypatch: pytest.MonkeyPatch

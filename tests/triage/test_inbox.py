@@ -77,8 +77,16 @@ def test_what_no_database_can_hold_is_stored_without_it(hall: Hall) -> None:
     row = hall.row(said)
     assert row.text.startswith("Hei")
     assert "\0" not in row.text
-    assert len(row.text) == 19_999  # the NUL is gone
+    assert len(row.text) == 20_000
     assert len(row.author_name) == 120
+
+
+def test_odd_names_of_what_was_said_keep_nothing_behind_them_out(hall: Hall) -> None:
+    """A stranger writes the Message-ID and the addresses of a mail."""
+    odd = replace(hall.said("Hei"), provider_id="<a\0b@c>", in_reply_to="\0x", root="\ud83d", url="https://x/\0")
+    hall.hear(odd, hall.said("Hvor skal jeg?"))
+    assert sorted(row.text for row in hall.rows()) == ["Hei", "Hvor skal jeg?"]
+    assert hall.row(odd).provider_id == "<ab@c>"
 
 
 def test_a_wrong_clock_puts_nobody_at_the_end(hall: Hall) -> None:

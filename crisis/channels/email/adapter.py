@@ -211,7 +211,10 @@ class Email:
         """
         if self._mailbox is None:
             return Polled(cursor)
-        reached, letters = await asyncio.to_thread(self._mailbox.read, cursor)
+        return await asyncio.to_thread(self._poll, self._mailbox, cursor)  # a mail may be made to be slow to read
+
+    def _poll(self, mailbox: Mailbox, cursor: str | None) -> Polled:
+        reached, letters = mailbox.read(cursor)
         validity = reached.partition(":")[0]
         own = self._sender.addr_spec
         reports = [self._alarms.read(one.raw, name=f"{validity}:{one.uid}", at=one.at) for one in letters]

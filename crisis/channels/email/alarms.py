@@ -58,8 +58,12 @@ class Alarms:
 
     def read(self, raw: bytes, *, name: str, at: datetime) -> Reported | None:
         """What a proven mail to one of the addresses reports; None for every other mail."""
-        if not self.places:
+        try:
+            return self._read(raw, name, at) if self.places else None
+        except Exception:  # noqa: BLE001 - as in `reading.read`: what can't be taken apart is ordinary mail
             return None
+
+    def _read(self, raw: bytes, name: str, at: datetime) -> Reported | None:
         mail = message_from_bytes(raw, policy=policy.default)
         assert isinstance(mail, EmailMessage)  # noqa: S101 - what this policy makes
         receivers = _receivers(mail)
@@ -73,8 +77,16 @@ class Alarms:
 
 
 def _receivers(mail: EmailMessage) -> set[str]:
-    told = [str(one) for field in RECEIVERS for one in mail.get_all(field, [])]
+    told = [one for field in RECEIVERS for one in _all(mail, field)]
     return {address.lower() for _, address in getaddresses(told) if address}
+
+
+def _all(mail: EmailMessage, name: str) -> list[str]:
+    """Every header of this name as text; none when one is broken beyond reading."""
+    try:
+        return [str(one) for one in mail.get_all(name, [])]
+    except (ValueError, IndexError, AttributeError, TypeError):  # as in `reading.header`
+        return []
 
 
 def _meant(place: AlarmAddress, token: str, receivers: set[str]) -> bool:
@@ -90,15 +102,12 @@ def _known(place: AlarmAddress, mail: EmailMessage) -> bool:
     """Does it come from a sender we know, and did that sender's domain sign it, by the word of our own server?"""
     if not place.senders or not place.server:
         return False
-    senders = mail.get_all("From", [])
-    address = parseaddr(str(senders[0]))[1].lower() if len(senders) == 1 else ""
+    senders = _all(mail, "From")
+    address = parseaddr(senders[0])[1].lower() if len(senders) == 1 else ""
     domain = address.rpartition("@")[2]
     if not domain or not {address, f"@{domain}"} & {one.lower() for one in place.senders}:
         return False
-    results = [str(one) for one in mail.get_all("Authentication-Results", [])][
-        :1
-    ]  # ours is on top; others may be forged
-    for result in results:
+    for result in _all(mail, "Authentication-Results")[:1]:  # ours is on top; others may be forged
         server, _, rest = result.partition(";")
         if server.split()[:1] == [place.server] or server.strip().lower() == place.server.lower():
             signed = {found.lower() for found in _DKIM.findall(rest)}

@@ -16,6 +16,8 @@ from crisis.channels.base import Inbound, Receipt
 
 LONGEST_TEXT = 20_000
 _MESSAGE_ID = re.compile(r"<[^<>\s@]{1,200}@[^<>\s@]{1,200}>")
+_FROM = re.compile(r"^From:[^\r\n]{0,200}?([\w.+-]{1,64}@[\w.-]{1,190})", re.IGNORECASE | re.MULTILINE)
+_MARKED = re.compile(r"<!\[[^>]*>?")  # Word's conditions among others; the parser gives up on those it does not know
 _MACHINES = frozenset({"bulk", "junk", "list", "auto_reply"})  # Precedence, as mail programs have long used it
 
 
@@ -24,6 +26,13 @@ def read(raw: bytes, *, name: str, at: datetime, own: str) -> Receipt | Inbound 
 
     `own` is our address: its domain tells our messages from others'.
     """
+    try:
+        return _read(raw, name, at, own)
+    except Exception:  # noqa: BLE001 - the library gives up on some mails in many ways; none may stop those behind it
+        return _as_it_came(raw, name, at, own)
+
+
+def _read(raw: bytes, name: str, at: datetime, own: str) -> Receipt | Inbound | None:
     mail = message_from_bytes(raw, policy=policy.default)
     assert isinstance(mail, EmailMessage)  # noqa: S101 - what this policy makes
     domain = own.rpartition("@")[2].lower()
@@ -44,6 +53,15 @@ def read(raw: bytes, *, name: str, at: datetime, own: str) -> Receipt | Inbound 
         kind="mail",
         private=True,
     )
+
+
+def _as_it_came(raw: bytes, name: str, at: datetime, own: str) -> Inbound | None:
+    """A mail that can't be taken apart, for a person to look at; None without a sender."""
+    words = raw[:LONGEST_TEXT].decode("utf-8", "replace")
+    sender = next(iter(_FROM.findall(words)), "").lower()
+    if not sender or sender == own.lower():
+        return None
+    return Inbound(name, sender[:254], words, at, kind="mail", private=True)
 
 
 def _bounce(mail: EmailMessage, domain: str) -> Receipt | None:
@@ -116,7 +134,7 @@ class _Words(HTMLParser):
 
 def _plain(markup: str) -> str:
     reader = _Words()
-    reader.feed(markup)
+    reader.feed(_MARKED.sub("", markup))
     return re.sub(r"\n\s*\n+", "\n\n", "".join(reader.words)).strip()
 
 
