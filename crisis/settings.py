@@ -153,6 +153,7 @@ class UnitSettings(Frozen):
     feeds: tuple[FeedSettings, ...] = ()
     triage: TriageSettings = TriageSettings()
     keep_inbound_days: int = Field(default=180, ge=1, le=3650)
+    keep_evidence_days: int = Field(default=365, ge=1, le=3650)
     keep_inbound_days_by_lane: dict[LaneName, Annotated[int, Field(ge=1, le=3650)]] = Field(default_factory=dict)
 
     def keeps(self, lane: str) -> int:

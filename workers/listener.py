@@ -24,8 +24,8 @@ from crisis.runtime import Runtime
 from crisis.sending import pulse, receipts
 from crisis.settings import SettingsError
 from crisis.triage import counts, inbox, links, queue, reading, spikes
+from workers.abuse import Moderator
 from workers.feeding import Feeding
-from workers.hiding import Hider
 from workers.looking import Looking
 from workers.process import configured, run
 from workers.testing import Testing
@@ -58,7 +58,7 @@ class Listener:
         polled = len(rounds)
         rounds += [asyncio.create_task(self._read()), asyncio.create_task(self._tidy())]
         looking = asyncio.create_task(Looking(self._runtime, channels).run(self._stopping))
-        hiding = asyncio.create_task(Hider(self._runtime, channels).run(self._stopping))
+        moderating = asyncio.create_task(Moderator(self._runtime, channels).run(self._stopping))
         feeding = asyncio.create_task(Feeding(self._runtime).run(self._stopping))
         testing = asyncio.create_task(Testing(self._runtime, channels).run(self._stopping))
         while not self._stopping.is_set():
@@ -67,7 +67,7 @@ class Listener:
             except Exception:  # the database is away: say so again when it is back
                 log.exception("beat.failed")
             await self._rest(pulse.BEAT_SECONDS)
-        await asyncio.gather(*rounds, looking, hiding, feeding, testing)
+        await asyncio.gather(*rounds, looking, moderating, feeding, testing)
         for channel in channels.values():
             await channel.close()
 

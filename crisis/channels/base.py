@@ -390,6 +390,19 @@ class Hides(Protocol):
         ...
 
 
+AbuseKind = Literal["harassment", "spam", "illegal", "misleading"]
+
+
+@runtime_checkable
+class ReportsAbuse(Protocol):
+    async def report_abuse(self, provider_id: str, kind: AbuseKind) -> None:
+        """Tell those who moderate the network what somebody wrote. Raises `SendError`.
+
+        A second report of the same thing goes to the same moderators and is seen by nobody else.
+        """
+        ...
+
+
 @runtime_checkable
 class Deletes(Protocol):
     async def delete(self, provider_id: str) -> None:

@@ -63,6 +63,7 @@ ACTS: Mapping[str, str] = {
     "inbound.author_erased": N_("erased what somebody said"),
     "inbound.exported": N_("took what was said as a file"),
     "inbound.hiding_asked": N_("had abuse hidden"),
+    "inbound.report_asked": N_("had abuse reported to the network"),
     "inbound.handed_over": N_("handed on what somebody said"),
     "link_test.wished": N_("asked for a test of every way out"),
     "media.added": N_("added a picture or film"),

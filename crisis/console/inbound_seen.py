@@ -6,7 +6,7 @@ Whoever opens it works in the inbound's unit from then on.
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from flask import abort, request
@@ -17,13 +17,13 @@ from crisis.channels.registry import FACTS
 from crisis.console import found
 from crisis.console.guard import enter
 from crisis.console.here import actor, runtime, unit
-from crisis.console.triage_words import answer_lanes, lane_words
+from crisis.console.triage_words import abuse_words, answer_lanes, lane_words
 from crisis.console.wording import said
 from crisis.models import Account, Broadcast, InboundRow, Incident, Unit, User, utcnow
 from crisis.playbooks.playbook import Playbook
 from crisis.settings import LANGUAGES, Language
-from crisis.states import BroadcastState, InboundState, Lane, Mode, Purpose, Role
-from crisis.triage import answers, handover, hiding, queue, thread
+from crisis.states import BroadcastState, InboundState, Mode, Purpose, Role
+from crisis.triage import abuse, answers, handover, queue, thread
 
 
 def page(session: Session, inbound_id: uuid.UUID, body: str = "", spoken: Language | None = None) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def page(session: Session, inbound_id: uuid.UUID, body: str = "", spoken: Langua
     at = answers.place(session, row, settings, unit().key)
     playbook = playbook_of(session, row)
     spoken = spoken or spoken_in(request.args.get("language"), answers.language_of(row, unit().settings))
-    mine = {"lanes": lane_words(), "answer_lanes": answer_lanes(), "reasons": queue.REASONS}
+    mine = {"kinds": abuse_words(), "lanes": lane_words(), "answer_lanes": answer_lanes(), "reasons": queue.REASONS}
     own = answers.finished(at, spoken, body) if body.strip() else None
     others = session.scalars(select(Unit).where(Unit.id != row.unit_id).order_by(Unit.name)).all()
     return {
@@ -67,7 +67,7 @@ def facts(session: Session, inbound_id: uuid.UUID) -> dict[str, Any]:
     fresh = holds and cast("datetime", row.claimed_until) > now
     holder = session.get(User, row.claimed_by) if holds and row.claimed_by else None
     settler = session.get(User, row.settled_by) if row.settled_by else None
-    me = actor()
+    me, (hiding, reported) = actor(), abuse.of(session, row.id)
     mine = holds and row.claimed_by == me.user_id
     given = thread.given(session, row.id)
     waits = next((one for one in given if one.broadcast.state is BroadcastState.SUBMITTED), None)
@@ -89,8 +89,11 @@ def facts(session: Session, inbound_id: uuid.UUID) -> dict[str, Any]:
         "given": given,
         "lane_word": lane_words()[row.lane],
         "target": unit().settings.triage.target(row.lane),
-        "hiding": hiding.of(session, row.id),
-        "hides": hiding.can_hide(row.channel) and not row.private and row.lane != Lane.DANGER,
+        "hiding": hiding,
+        "reported": reported,
+        "hides": abuse.can("hide", row.channel) and not row.private,
+        "reports": abuse.can("report", row.channel),
+        **_evidence(hiding, reported),
         "minutes": max(0, int((now - row.at).total_seconds() // 60)),
         "why": [said(one["words"], one["facts"]) for one in row.reasons],
     }
@@ -108,6 +111,14 @@ def inbound(session: Session, inbound_id: uuid.UUID) -> InboundRow:
 def playbook_of(session: Session, row: InboundRow) -> Playbook | None:
     incident = session.get(Incident, row.incident_id) if row.incident_id else None
     return found.playbook(incident.playbook) if incident else None
+
+
+def _evidence(*asked: abuse.Asked | None) -> dict[str, Any]:
+    """The copy that is kept longest, and when the unit's rule erases it; no copy after that, or when nobody acted."""
+    copies = sorted((one for one in asked if one is not None and one.text), key=lambda one: one.asked_at)
+    kept = copies[-1] if copies else None
+    days = timedelta(days=unit().settings.keep_evidence_days)
+    return {"evidence": kept, "evidence_until": kept.asked_at + days if kept else None}
 
 
 def _open_incidents(session: Session, row: InboundRow) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from crisis.console import (
+    abuse,
     accounts,
     alert_api,
     alerts,
@@ -60,6 +61,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     triage.pages,
     rumours.pages,
     privacy.pages,
+    abuse.pages,
     inbound.pages,
     retract.pages,
     hooks.pages,

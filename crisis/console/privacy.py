@@ -1,5 +1,5 @@
 """What is kept of private people: the unit's rules, what was erased, erasing one author, and what was said in an incident
-as a file. Also hiding abuse, which keeps evidence.
+as a file.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ from datetime import datetime
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, ngettext
+from flask_babel import ngettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.console import found
-from crisis.console import inbound_seen as seen
 from crisis.console.guard import may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.triage_words import lane_words
 from crisis.console.wording import refusal
 from crisis.models import AuditRow, InboundRow, Incident, utcnow
 from crisis.states import NotAllowed, Role
-from crisis.triage import export, hiding, privacy
+from crisis.triage import export, privacy
 
 pages = Blueprint("privacy", __name__)
 
@@ -63,6 +62,7 @@ def show() -> ResponseReturnValue:
             lanes=[
                 (word, here.settings.keeps(lane), *known.get(lane, (0, 0, None))) for lane, word in lane_words().items()
             ],
+            evidence=(here.settings.keep_evidence_days, *privacy.evidence(session, here.id)),
             last=last,
             asked=asked,
             incidents=incidents,
@@ -75,10 +75,18 @@ def erase() -> ResponseReturnValue:
     """Everything one person has said, because they asked."""
     try:
         with runtime().database.writing() as session:
-            count = privacy.erase_author(session, actor(), unit().id, request.form.get("author", ""), utcnow())
-        flash(
-            ngettext("%(num)d message is erased.", "%(num)d messages are erased.", count), "good" if count else "warn"
-        )
+            author, evidence = request.form.get("author", ""), request.form.get("evidence") == "yes"
+            done = privacy.erase_author(session, actor(), unit().id, author, utcnow(), evidence=evidence)
+        count = done.messages
+        words = ngettext("%(num)d message is erased.", "%(num)d messages are erased.", count)
+        flash(words, "good" if count or evidence else "warn")
+        if done.copies:
+            kept = ngettext(
+                "%(num)d copy stays as evidence of abuse until the unit's rule ends it.",
+                "%(num)d copies stay as evidence of abuse until the unit's rule ends them.",
+                done.copies,
+            )
+            flash(kept, "warn")
     except NotAllowed as refused:
         flash(refusal(refused), "warn")
     return redirect(url_for("privacy.show"))
@@ -104,17 +112,3 @@ def download(incident_id: uuid.UUID, kind: str) -> ResponseReturnValue:
     database = runtime().database
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(stream(), content_type=f"{type_}; charset=utf-8", headers=headers)
-
-
-@pages.post("/triage/<uuid:inbound_id>/hide")
-@may(Role.TRIAGER)
-def hide(inbound_id: uuid.UUID) -> ResponseReturnValue:
-    """The listener hides it in a moment; the page of the inbound shows what became of it."""
-    try:
-        with runtime().database.writing() as session:
-            row = seen.inbound(session, inbound_id)
-            hiding.ask(session, actor(), row.id, utcnow())
-        flash(gettext("It is being hidden. The evidence is kept."), "good")
-    except NotAllowed as refused:
-        flash(refusal(refused), "warn")
-    return redirect(url_for("inbound.show", inbound_id=inbound_id))

@@ -75,6 +75,7 @@ SENTENCES: tuple[str, ...] = (
     N_("%(uri)s is no address of a record"),
     N_("the post it answers is gone"),
     N_("only answers in a conversation that this account began can be hidden"),
+    N_("what somebody wrote there is gone; there is nothing left to report"),
     N_("Bluesky hides %(num)d answers in a conversation at most"),
     # Facebook, Instagram, Threads
     N_("may post on %(page)s"),

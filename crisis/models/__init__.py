@@ -1,5 +1,6 @@
 """Tables and constraints, one file per story; no behaviour lives here."""
 
+from crisis.models.abuse import AbuseReport, Hiding
 from crisis.models.account import Account, AccountNote, ShardRow
 from crisis.models.base import Base, new_id, utcnow
 from crisis.models.delivery import Attempt, Delivery, ReceiptRow, Tally
@@ -32,7 +33,6 @@ from crisis.models.showing import ShownPost
 from crisis.models.triage import (
     Answer,
     HandOver,
-    Hiding,
     InboundBand,
     InboundCount,
     InboundRow,
@@ -45,6 +45,7 @@ from crisis.models.unit import Grant, SignIn, SignInFailure, Unit, User
 
 __all__ = [
     "Absence",
+    "AbuseReport",
     "Account",
     "AccountNote",
     "AddressCode",

@@ -188,39 +188,6 @@ class Rumour(Base):
     made_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
-class Hiding(Base):
-    """Somebody's words under a post of ours that are to be hidden from the public, with the evidence of what they were.
-
-    Worked off by the listener. The evidence is a copy, so that it outlives what the author or the network takes away.
-    """
-
-    __tablename__ = "hiding"
-    __table_args__ = (
-        Index(
-            "ix_hiding_due",
-            "due_at",
-            sqlite_where=text("state = 'asked'"),
-            postgresql_where=text("state = 'asked'"),
-        ),
-    )
-    inbound_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("inbound.id"), primary_key=True)
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
-    provider_id: Mapped[str] = mapped_column(String(200))
-    author: Mapped[str] = mapped_column(String(254))
-    text: Mapped[str] = mapped_column(Text)
-    sha256: Mapped[str] = mapped_column(String(64))  # of the text as it stood
-    url: Mapped[str | None] = mapped_column(String(500))
-    said_at: Mapped[datetime]
-
-    state: Mapped[str] = mapped_column(String(10), default="asked")  # asked | hidden | failed
-    say: Mapped[str] = mapped_column(String(500), default="")  # the network's words
-    attempts: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[datetime] = mapped_column(default=utcnow)
-    asked_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
-    asked_at: Mapped[datetime] = mapped_column(default=utcnow)
-    done_at: Mapped[datetime | None]
-
-
 class SavedView(Base):
     """Filters of the queue that somebody gave a name."""
 

@@ -39,6 +39,7 @@ class Seen:
     edited: bool = False
     deleted: bool = False
     hidden: bool = False
+    reported: bool = False  # to those who moderate the network; nobody else sees it there
     ours: bool = True  # written by the account itself
     details: dict[str, Any] = field(default_factory=dict)
 

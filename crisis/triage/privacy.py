@@ -9,22 +9,22 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
-from crisis.models import Hiding, InboundRow, Incident, Unit
+from crisis.models import AbuseReport, Hiding, InboundRow, Incident, Unit
 from crisis.settings import Settings
 from crisis.states import Lane, NotAllowed, Role
 
-EVIDENCE = timedelta(
-    days=365
-)  # copies of abuse that was hidden: for whoever reports it, also when its author is erased
 BATCH = 1_000  # rows a tick: a long overdue rule must not hold the database
+EVIDENCE = (Hiding, AbuseReport)  # copies of what was hidden or reported
+_NO_COPY: dict[str, Any] = {"text": "", "author": "", "url": None}
 _ERASED: dict[str, Any] = {
     "author": "",
     "author_name": "",
@@ -37,13 +37,22 @@ _ERASED: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Messages that lost author and words, and copies of abuse that are kept all the same."""
+
+    messages: int
+    copies: int
+
+
 def erase_old(session: Session, settings: Settings, now: datetime) -> int:
     """Erase what is older than its unit's rule allows. Nothing of an incident that is still open. Returns how many."""
-    old_evidence = (Hiding.asked_at < now - EVIDENCE) & (Hiding.text != "")
-    session.execute(update(Hiding).where(old_evidence).values(text="", author="", url=None))
     count = 0
     for told in settings.units:
         unit_id = session.scalar(select(Unit.id).where(Unit.key == told.key))
+        for table in EVIDENCE:
+            old_copies = table.asked_at < now - timedelta(days=told.keep_evidence_days)
+            session.execute(update(table).where(old_copies, _copied(table, unit_id)).values(**_NO_COPY))
         for lane in Lane:
             before = now - timedelta(days=told.keeps(lane))
             old = (
@@ -63,10 +72,14 @@ def erase_old(session: Session, settings: Settings, now: datetime) -> int:
     return count
 
 
-def erase_author(session: Session, actor: Actor, unit_id: uuid.UUID, author: str, now: datetime) -> int:
-    """Erase everything one person has said to a unit, because they asked. Returns how many.
+def erase_author(
+    session: Session, actor: Actor, unit_id: uuid.UUID, author: str, now: datetime, *, evidence: bool = False
+) -> Erased:
+    """Erase everything one person has said to a unit, because they asked.
 
-    The record keeps a fingerprint of the author, so that a later question can be answered without keeping the name.
+    Copies of abuse stay as evidence until the unit's rule ends them (GDPR, article 17, 3 e: legal claims), unless
+    `evidence` says that nobody needs them. The record keeps a fingerprint of the author, so that a later question can
+    be answered without keeping the name.
     """
     actor.demand(Role.ADMINISTRATOR, unit_id)
     author = author.strip()
@@ -81,16 +94,36 @@ def erase_author(session: Session, actor: Actor, unit_id: uuid.UUID, author: str
             InboundRow.erased_at.is_(None),
         )
     ).all()
-    count = _erase(session, rows, now)
+    count, copies = _erase(session, rows, now), 0
+    for table in EVIDENCE:
+        theirs = _copied(table, unit_id) & table.author.in_((author, handle))
+        if evidence:
+            session.execute(update(table).where(theirs).values(**_NO_COPY))
+        else:
+            copies += session.scalar(select(func.count()).select_from(table).where(theirs)) or 0
     audit.record(
         session,
         actor,
         "inbound.author_erased",
         f"author:{hashlib.sha256(handle.encode()).hexdigest()[:16]}",
         unit_id=unit_id,
-        details={"erased": count},
+        details={"erased": count, "evidence_kept": copies},
     )
-    return count
+    return Erased(count, copies)
+
+
+def evidence(session: Session, unit_id: uuid.UUID) -> tuple[int, datetime | None]:
+    """How many copies of abuse the unit keeps, and since when the oldest."""
+    found = [
+        session.execute(select(func.count(), func.min(table.asked_at)).where(_copied(table, unit_id))).one()
+        for table in EVIDENCE
+    ]
+    return sum(count for count, _ in found), min((oldest for _, oldest in found if oldest), default=None)
+
+
+def _copied(table: type[Hiding | AbuseReport], unit_id: uuid.UUID | None) -> ColumnElement[bool]:
+    of_unit = exists().where(InboundRow.id == table.inbound_id, InboundRow.unit_id == unit_id)
+    return and_(table.text != "", of_unit)
 
 
 def _erase(session: Session, ids: Sequence[uuid.UUID], now: datetime) -> int:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crisis.channels.base import (
+    AbuseKind,
     Accepted,
     Attachment,
     Busy,
@@ -27,6 +28,7 @@ from crisis.channels.base import (
     Misconfigured,
     Polls,
     Rejected,
+    ReportsAbuse,
     SendError,
     Shows,
     Uncertain,
@@ -433,6 +435,43 @@ async def test_hears_and_hides(town: Simulator, channel: Bluesky) -> None:
     assert {one["id"] for one in wall(town) if one["hidden"]} == {answered, deeper}
     with pytest.raises(Rejected, match="began"):
         await channel.hide(tagged)
+
+
+@pytest.mark.asyncio
+async def test_reports_what_the_specification_allows(open_at: contract.Open) -> None:
+    """The lexicon of the reports is not among ours; its older transcription is."""
+    api = spec("bluesky/openapi.json")
+    procedure = api["paths"]["/xrpc/com.atproto.moderation.createReport"]["post"]
+    schema = procedure["requestBody"]["content"]["application/json"]["schema"]
+    abuse = {"uri": f"at://{DID}/app.bsky.feed.post/3kabcdefghij2", "cid": CID}
+    there = Reply(200, {"uri": abuse["uri"], "cid": CID, "value": {"text": "x"}})
+    taken = Reply(
+        200, {"id": 1, "reasonType": "x", "subject": abuse, "reportedBy": DID, "createdAt": "2026-11-22T13:00:00Z"}
+    )
+    for kind in get_args(AbuseKind):
+        async with serving(there, taken) as stub:
+            channel = open_at(stub.url)
+            assert isinstance(channel, ReportsAbuse)
+            await channel.report_abuse(abuse["uri"], kind)
+        sent = stub.requests[1].json
+        assert stub.requests[1].path == "/xrpc/com.atproto.moderation.createReport"
+        assert set(sent) <= set(schema["properties"]) | {"$type"}
+        assert set(schema["required"]) <= set(sent)
+        assert sent["reasonType"].replace("#", ".") in api["components"]["schemas"]
+        assert bare(sent["subject"]) == abuse
+        assert sent["subject"]["$type"] == "com.atproto.repo.strongRef"
+
+
+@pytest.mark.asyncio
+async def test_reported_once_it_stands_with_the_moderators(town: Simulator, channel: Bluesky) -> None:
+    network, ours = stand(town), await channel.send(OUT)
+    said = await network.say("", "sint", "Dere er noen idioter", ours.provider_id)
+    await channel.report_abuse(said, "harassment")
+    assert [one["id"] for one in wall(town) if one["reported"]] == [said]
+    assert network.sky.reports[0]["reasonType"].endswith("reasonRude")
+    network.sky.records[said].deleted = True
+    with pytest.raises(Rejected, match="gone"):
+        await channel.report_abuse(said, "harassment")
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from crisis.channels.base import (
+    AbuseKind,
     Accepted,
     Attachment,
     Busy,
@@ -23,6 +24,7 @@ from crisis.channels.base import (
     Misconfigured,
     Polls,
     Rejected,
+    ReportsAbuse,
     Shows,
     Uncertain,
     Unreachable,
@@ -278,6 +280,35 @@ async def test_delete(open_at: contract.Open, reply: Reply) -> None:
         assert (stub.requests[0].method, stub.requests[0].path) == ("DELETE", "/api/v1/statuses/1795")
 
 
+@pytest.mark.parametrize("kind", get_args(AbuseKind))
+async def test_reports_what_the_specification_allows(open_at: contract.Open, kind: AbuseKind) -> None:
+    api = spec("mastodon/openapi.json")
+    schema = api["paths"]["/api/v1/reports"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    abuse = status("1801", account={"id": "77", "acct": "sint@elsewhere.example"})
+    async with serving(Reply(200, abuse), Reply(200, {"id": "1"})) as stub:
+        channel = open_at(stub.url)
+        assert isinstance(channel, ReportsAbuse)
+        await channel.report_abuse("1801", kind)
+    sent = stub.requests[1]
+    assert (sent.method, sent.path.rstrip("/")) == ("POST", "/api/v1/reports")
+    given = form(sent)
+    assert set(given) <= set(schema["properties"])
+    jsonschema.validate(given, {**schema, "components": api["components"]})
+    assert (given["account_id"], given["status_ids"], given["forward"]) == ("77", ["1801"], True)
+    assert len(given["comment"]) <= 1_000
+
+
+async def test_what_is_gone_cannot_be_reported_and_a_token_without_the_right_says_so(open_at: contract.Open) -> None:
+    gone, outside = Reply(404, {"error": "Record not found"}), Reply(403, {"error": "outside the authorized scopes"})
+    async with serving(gone, Reply(200, status()), outside) as stub:
+        channel = open_at(stub.url)
+        assert isinstance(channel, ReportsAbuse)
+        with pytest.raises(Rejected, match="gone"):
+            await channel.report_abuse("1801", "spam")
+        with pytest.raises(Misconfigured, match="scopes"):
+            await channel.report_abuse("1801", "spam")
+
+
 async def test_check(open_at: contract.Open) -> None:
     other = Reply(200, {"id": "7", "username": "noenandre"})
     few = Reply(200, {"id": "1", "scopes": ["read"]})
@@ -374,6 +405,22 @@ async def test_a_lost_answer_is_said_once(town: Simulator, channel: Mastodon, ki
     assert found
     assert await channel.send(out) == found
     assert len(wall(town)) == 1
+
+
+async def test_reported_it_stands_with_the_moderators_and_shows_to_nobody_else(
+    town: Simulator, channel: Mastodon
+) -> None:
+    network, ours = town.internet.networks["mastodon"], await channel.send(OUT)
+    said = await network.say("", "sint@annet.example", "Dere er noen idioter", ours.provider_id)
+    await channel.report_abuse(said, "harassment")
+    (report,) = network.instance.reports  # type: ignore[attr-defined]
+    assert (report["status_ids"], report["target_account"]["acct"], report["forwarded"]) == (
+        [said],
+        "sint@annet.example",
+        True,
+    )
+    assert [one["id"] for one in wall(town) if one["reported"]] == [said]
+    assert not any(one["hidden"] or one["deleted"] for one in wall(town))
 
 
 async def test_thirty_deletes_and_no_more(town: Simulator, channel: Mastodon) -> None:

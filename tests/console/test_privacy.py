@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from crisis.models import Account, AuditRow, Hiding, InboundRow, Incident, Unit, User
+from crisis.models import AbuseReport, Account, AuditRow, Hiding, InboundRow, Incident, Unit, User
 from crisis.runtime import Runtime
 from crisis.states import Mode, Role
 from tests.console.conftest import send
@@ -69,6 +69,47 @@ def test_abuse_is_hidden_from_its_page(runtime: Runtime, sign_in: Any, make_user
         assert (kept.inbound_id, kept.state) == (uuid.UUID(str(said)), "asked")
         assert session.get(User, kept.asked_by).login == "kari"  # type: ignore[union-attr]
     assert "blir skjult" in client.get(page).text
+
+
+def test_abuse_is_reported_from_its_page_as_what_it_is(runtime: Runtime, sign_in: Any, make_user: Any) -> None:
+    with runtime.database.writing() as session:
+        unit_id = session.scalars(select(Unit.id).where(Unit.key == "ous")).one()
+        session.add(Account(key="mastodon-ous", unit_id=unit_id, channel="mastodon", mode=Mode.LIVE))
+    (said,) = hear(runtime, "Dere er noen idioter", account="mastodon-ous")
+    client, page = sign_in(make_user("kari", Role.TRIAGER)), f"/triage/{said}"
+    send(client, "/triage", "/triage/do", do=f"claim {said}", mode="live")
+    html = client.get(page).text
+    assert f"{page}/report" in html
+    assert f"{page}/hide" not in html, "Mastodon lets nobody hide what others write"
+    send(client, page, f"{page}/report")
+    assert "Velg hva som er galt" in client.get(page).text
+    send(client, page, f"{page}/report", kind="harassment")
+    with runtime.database.reading() as session:
+        kept = session.scalars(select(AbuseReport)).one()
+        assert (str(kept.inbound_id), kept.kind, kept.state) == (str(said), "harassment", "asked")
+    html = client.get(page).text
+    assert "blir meldt" in html
+    assert kept.sha256 in html, "the evidence can be read"
+    viewer = sign_in(make_user("vidar", Role.VIEWER))
+    assert send(viewer, page, f"{page}/report", kind="spam").status_code == 403
+
+
+def test_the_copy_kept_as_evidence_is_said_when_its_author_is_erased(
+    runtime: Runtime, sign_in: Any, make_user: Any
+) -> None:
+    (said,) = hear(runtime, "Dere er noen idioter")
+    with runtime.database.writing() as session:
+        row = session.get_one(InboundRow, said)
+        copied = {"author": row.author, "text": row.text, "sha256": "0" * 64, "said_at": row.at}
+        session.add(Hiding(inbound_id=row.id, account_id=row.account_id, provider_id=row.provider_id, **copied))
+        author = row.author
+    admin = sign_in(make_user("anne", Role.ADMINISTRATOR))
+    assert "1 kopi er tatt vare på" in admin.get("/privacy").text
+    send(admin, "/privacy", "/privacy/erase", author=author)
+    assert "1 kopi står igjen" in admin.get("/privacy").text
+    assert "Dere er noen idioter" in admin.get(f"/triage/{said}").text
+    send(admin, "/privacy", "/privacy/erase", author=author, evidence="yes")
+    assert "Dere er noen idioter" not in admin.get(f"/triage/{said}").text
 
 
 def test_the_first_page_counts_who_waits(runtime: Runtime, sign_in: Any, make_user: Any) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from crisis import audit
 from crisis.actor import Actor
 from crisis.db import Database
-from crisis.models import Account, AuditRow, HandOver, InboundRow, Incident, Unit, User
+from crisis.models import Account, AuditRow, HandOver, Hiding, InboundRow, Incident, Unit, User
 from crisis.settings import LaneName, Settings, UnitSettings
 from crisis.states import InboundState, Lane, Mode, NotAllowed, Role
 from crisis.triage import export, handover, privacy
@@ -111,17 +111,55 @@ def test_somebody_who_asks_is_erased_at_once_and_not_named_in_the_record(town: T
     mine, theirs = town.heard("jeg heter Ola"), town.heard("noe annet", author="kari")
     elsewhere = town.heard("jeg igjen", unit_id=town.hod)
     with town.database.writing() as session:
-        assert privacy.erase_author(session, town.actor, town.ous, " @ola ", NOW) == 1
+        assert privacy.erase_author(session, town.actor, town.ous, " @ola ", NOW).messages == 1
     assert (town.row(mine).text, town.row(theirs).text, town.row(elsewhere).text) == ("", "noe annet", "jeg igjen")
     with town.database.reading() as session:
         row = session.scalars(select(AuditRow)).one()
-        assert (row.act, row.details) == ("inbound.author_erased", {"erased": 1})
+        assert (row.act, row.details) == ("inbound.author_erased", {"erased": 1, "evidence_kept": 0})
         assert "ola" not in row.subject
         assert list(audit.verify(session)) == []
     with town.database.writing() as session, pytest.raises(NotAllowed):
         privacy.erase_author(session, Actor(town.kari, "Kari"), town.ous, "ola", NOW)
     with town.database.writing() as session, pytest.raises(NotAllowed, match="whose words"):
         privacy.erase_author(session, town.actor, town.ous, "  ", NOW)
+
+
+def hidden(town: Town, author: str, asked_at: datetime = NOW) -> uuid.UUID:
+    """Abuse that was hidden, with the copy that is kept of it."""
+    inbound_id = town.heard("dere er idioter", author=author)
+    with town.database.writing() as session:
+        copied = {"author": author, "text": "dere er idioter", "sha256": "0" * 64, "said_at": asked_at}
+        session.add(
+            Hiding(inbound_id=inbound_id, account_id=town.account, provider_id="1", asked_at=asked_at, **copied)
+        )
+    return inbound_id
+
+
+def copy_of(town: Town, inbound_id: uuid.UUID) -> tuple[str, str]:
+    with town.database.reading() as session:
+        kept = session.get_one(Hiding, inbound_id)
+        return kept.author, kept.text
+
+
+def test_evidence_of_abuse_outlives_its_author_until_the_unit_s_rule_or_nobody_needs_it(town: Town) -> None:
+    one = hidden(town, "ola")
+    with town.database.writing() as session:
+        assert privacy.erase_author(session, town.actor, town.ous, "@ola", NOW) == privacy.Erased(1, 1)
+    assert (town.row(one).text, copy_of(town, one)) == ("", ("ola", "dere er idioter"))
+    with town.database.reading() as session:
+        assert privacy.evidence(session, town.ous) == (1, NOW)
+        assert privacy.evidence(session, town.hod) == (0, None)
+    with town.database.writing() as session:
+        assert privacy.erase_author(session, town.actor, town.ous, "ola", NOW, evidence=True).copies == 0
+    assert copy_of(town, one) == ("", "")
+
+
+def test_evidence_is_kept_for_as_long_as_the_unit_says(town: Town) -> None:
+    short = SETTINGS.units[0].model_copy(update={"keep_evidence_days": 30})
+    old, young = (hidden(town, "ola", NOW - timedelta(days=days)) for days in (31, 29))
+    with town.database.writing() as session:
+        privacy.erase_old(session, SETTINGS.model_copy(update={"units": (short,)}), NOW)
+    assert (copy_of(town, old)[1], copy_of(town, young)[1]) == ("", "dere er idioter")
 
 
 def test_an_export_holds_everything_and_runs_nothing(town: Town) -> None:

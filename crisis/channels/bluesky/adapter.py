@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from crisis.channels.base import (
+    AbuseKind,
     Accepted,
     Attachment,
     Facts,
@@ -34,6 +35,7 @@ from crisis.channels.base import (
 from crisis.channels.bluesky.client import Session
 from crisis.channels.bluesky.listening import Listening
 from crisis.channels.bluesky.records import POST, THREADGATE, as_written, handles, parts, post, record_key
+from crisis.channels.bluesky.reporting import report
 from crisis.channels.errors import as_promised
 from crisis.channels.opening import Opening
 from crisis.channels.text.graphemes import bluesky_size
@@ -128,6 +130,9 @@ class Bluesky:
     async def hide(self, provider_id: str) -> None:
         """Hide an answer in a conversation we began: the conversation's gate lists it (lexicon threadgate)."""
         await self._run(self._hide, provider_id)
+
+    async def report_abuse(self, provider_id: str, kind: AbuseKind) -> None:
+        await self._run(lambda: report(self._session, self._read_post(provider_id), kind))
 
     async def shown(self, since: datetime) -> Sequence[Shown]:
         return await self._run(self._shown, since)

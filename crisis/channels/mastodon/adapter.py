@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from crisis.channels.base import (
+    AbuseKind,
     Accepted,
     Attachment,
     Busy,
@@ -34,6 +35,7 @@ from crisis.channels.base import (
 from crisis.channels.errors import as_promised
 from crisis.channels.mastodon.client import ask, client
 from crisis.channels.mastodon.listening import Listening
+from crisis.channels.mastodon.reporting import report
 from crisis.channels.mastodon.words import (
     PROCESSING_SECONDS,
     Limits,
@@ -137,6 +139,9 @@ class Mastodon:
     async def delete(self, provider_id: str) -> None:
         """Other servers are asked to forget it too, and mostly do (Mastodon docs, ActivityPub)."""
         await self._run(self._delete, provider_id)
+
+    async def report_abuse(self, provider_id: str, kind: AbuseKind) -> None:
+        await self._run(report, self._client, provider_id, kind)
 
     async def shown(self, since: datetime) -> Sequence[Shown]:
         return await self._run(self._shown, since)

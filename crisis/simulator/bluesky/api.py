@@ -76,6 +76,7 @@ class Bluesky:
             ("POST", repo + "createRecord", self._create),
             ("POST", repo + "deleteRecord", self._delete),
             ("POST", repo + "uploadBlob", self._blob),
+            ("POST", "com.atproto.moderation.createReport", self._report),
             ("GET", repo + "getRecord", self._get),
             ("GET", repo + "listRecords", self._list),
             ("GET", "com.atproto.server.getSession", self._session),
@@ -98,8 +99,8 @@ class Bluesky:
 
     def seen(self) -> Sequence[Seen]:
         """All walls, in the order they were written."""
-        hidden = self.sky.hidden()
-        return [self._seen(one, hidden) for one in self.sky.records.values() if one.collection == POST]
+        hidden, reported = self.sky.hidden(), self.sky.reported()
+        return [self._seen(one, hidden, reported) for one in self.sky.records.values() if one.collection == POST]
 
     async def say(self, account: str, author: str, text: str, reply_to: str = "") -> str:
         """A passer-by answers, or names the account."""
@@ -228,6 +229,20 @@ class Bluesky:
             record.deleted = True
         return {}
 
+    async def _report(self, request: web.Request, actor: Actor) -> Any:
+        given = await _body(request, {"reasonType", "subject"}, {"reason", "modTool"})
+        if given["reasonType"] not in lexicon.REPORT_REASONS or len(str(given.get("reason", ""))) > 20_000:
+            raise Refusal(400, "InvalidRequest", "Invalid reason type, or the reason is too long")
+        subject = given["subject"]
+        if not isinstance(subject, dict) or subject.get("$type") != "com.atproto.repo.strongRef":
+            raise Refusal(400, "InvalidRequest", "This simulator plays reports of records alone")
+        post = self.sky.standing(str(subject.get("uri")))
+        if post is None or post.cid != subject.get("cid"):
+            raise Refusal(400, "InvalidRequest", "The subject is not there, or not that version of it")
+        made = {**given, "id": len(self.sky.reports) + 1, "reportedBy": actor.did, "createdAt": moment()}
+        self.sky.reports.append(made)
+        return made
+
     async def _blob(self, request: web.Request, _actor: Actor) -> Any:
         data, kind = await request.read(), request.content_type
         if not data or len(data) > 50_000_000 or "/" not in kind:
@@ -289,7 +304,7 @@ class Bluesky:
         author = {"did": one.actor.did, "handle": one.actor.handle, "displayName": one.actor.name}
         return {"uri": one.uri, "cid": one.cid, "author": author, "record": one.value, "indexedAt": one.indexed_at}
 
-    def _seen(self, one: Record, hidden: set[str]) -> Seen:
+    def _seen(self, one: Record, hidden: set[str], reported: set[str]) -> Seen:
         embed = one.value.get("embed", {})
         files = [(image["image"], image["alt"], "picture") for image in embed.get("images", [])]
         files += [(embed["video"], embed.get("alt", ""), "film")] if "video" in embed else []
@@ -307,6 +322,7 @@ class Bluesky:
             pictures=[Picture(kind, f"/bluesky/blobs/{blob['ref']['$link']}", alt) for blob, alt, kind in files],
             deleted=one.deleted,
             hidden=one.uri in hidden,
+            reported=one.uri in reported,
             ours=ours,
             details={"facets": one.value.get("facets", []), "langs": one.value.get("langs", [])},
         )

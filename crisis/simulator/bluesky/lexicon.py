@@ -8,6 +8,10 @@ import regex
 
 TID = re.compile(r"[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
 AT_URI = re.compile(r"at://(did:[a-z]+:[A-Za-z0-9._:%-]+|[a-z0-9.-]+)/([a-zA-Z0-9.-]+)/([A-Za-z0-9._~:-]+)")
+REPORT_REASONS = {
+    f"com.atproto.moderation.defs#reason{one}"
+    for one in ("Spam", "Violation", "Misleading", "Sexual", "Rude", "Other", "Appeal")
+}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _POST = {"$type", "text", "createdAt", "langs", "facets", "reply", "embed", "tags", "labels"}
 _EMBEDS = {

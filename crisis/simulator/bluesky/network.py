@@ -89,6 +89,7 @@ class Atmosphere:
         self.actors = {did: actor for did, actor in self.actors.items() if did in self.own}
         self.records: OrderedDict[str, Record] = OrderedDict()
         self.blobs: dict[str, tuple[str, bytes]] = {}
+        self.reports: list[dict[str, Any]] = []  # as the moderation service gets them
         self.sign_ins: dict[str, deque[float]] = {}
         self._last = 0
 
@@ -136,6 +137,10 @@ class Atmosphere:
             return "reply"
         features = [one for facet in post.value.get("facets", []) for one in facet["features"]]
         return "mention" if any(one.get("did") == actor.did for one in features) else ""
+
+    def reported(self) -> set[str]:
+        """Posts that somebody has reported."""
+        return {one["subject"]["uri"] for one in self.reports}
 
     def hidden(self) -> set[str]:
         """Answers that a conversation's gate hides."""

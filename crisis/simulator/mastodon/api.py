@@ -16,7 +16,7 @@ from crisis.simulator.faults import Faults
 from crisis.simulator.ledger import Ledger
 from crisis.simulator.mastodon import words
 from crisis.simulator.mastodon.instance import Author, Instance, Media, Status
-from crisis.simulator.mastodon.views import BYTES, SCOPES, Views, Words, limit_headers
+from crisis.simulator.mastodon.views import BYTES, SCOPES, Views, Words, limit_headers, stamp
 from crisis.simulator.network import CannotSay, DemoAccount, Picture, Seen
 
 PREFIX = "/mastodon"
@@ -40,6 +40,8 @@ POST_FIELDS = frozenset(
 EDIT_FIELDS = frozenset(
     ["status", "media_ids", "sensitive", "spoiler_text", "language", "poll", "quote_approval_policy"]
 )
+REPORT_FIELDS = frozenset(["account_id", "status_ids", "comment", "forward", "category", "rule_ids", "collection_ids"])
+REPORT_CATEGORIES = ("spam", "legal", "violation", "other")
 VISIBILITIES = ("public", "unlisted", "private", "direct")
 Work = Callable[[web.Request, Author], Awaitable[Any]]
 
@@ -77,6 +79,8 @@ class Mastodon:
             ("GET", "/api/v1/statuses/{id}/context", "context", self._context),
             ("POST", "/api/v2/media", "upload", self._upload),
             ("GET", "/api/v1/media/{id}", "media", self._media),
+            ("POST", "/api/v1/reports", "report", self._report),
+            ("POST", "/api/v1/reports/", "report", self._report),
             ("GET", "/api/v1/notifications", "notifications", self._notifications),
             ("GET", "/api/v1/timelines/tag/{tag}", "tag", self._tag),
             ("GET", "/api/v1/accounts/verify_credentials", "me", self._me),
@@ -96,7 +100,8 @@ class Mastodon:
 
     def seen(self) -> Sequence[Seen]:
         """All walls, oldest first."""
-        return [self._seen(one) for one in self.instance.statuses.values()]
+        reported = self.instance.reported()
+        return [self._seen(one, reported) for one in self.instance.statuses.values()]
 
     async def say(self, account: str, author: str, text: str, reply_to: str = "") -> str:
         """A passer-by answers, or names the account."""
@@ -115,7 +120,7 @@ class Mastodon:
         self.instance.clear()
         self._in_flight.clear()
 
-    def _seen(self, one: Status) -> Seen:
+    def _seen(self, one: Status, reported: set[str]) -> Seen:
         parent = self.instance.statuses.get(one.reply_to or "")
         return Seen(
             id=one.id,
@@ -132,6 +137,7 @@ class Mastodon:
             ],
             edited=one.edited_at is not None,
             deleted=one.deleted,
+            reported=one.id in reported,
             ours=one.author.ours,
             details={"visibility": one.visibility, "language": one.language},
         )
@@ -235,6 +241,35 @@ class Mastodon:
         shown = {**self._views.status(status, _base(request)), "text": status.text}
         status.deleted = True
         return shown
+
+    async def _report(self, request: web.Request, author: Author) -> Any:
+        given = await _fields(request, REPORT_FIELDS)
+        target = self.instance.who(str(given.get("account_id", "")))
+        if target is None:
+            raise Refusal(404, "missing", "Record not found")
+        category, comment = given.get("category", "other"), str(given.get("comment", ""))
+        if category not in REPORT_CATEGORIES or len(comment) > 1_000:
+            raise Refusal(
+                422, "invalid", "Validation failed: Category is not included in the list, or Comment is too long"
+            )
+        said = [self.instance.standing(str(number)) for number in given.get("status_ids", ())]
+        if any(one is None or one.author is not target for one in said):
+            raise Refusal(404, "missing", "Record not found")
+        made = {
+            "id": str(len(self.instance.reports) + 1),
+            "action_taken": False,
+            "action_taken_at": None,
+            "category": category,
+            "comment": comment,
+            "forwarded": given.get("forward", "") in ("true", "1", "True", True),
+            "created_at": stamp(datetime.now(UTC)),
+            "status_ids": [one.id for one in said if one],
+            "rule_ids": None,
+            "collection_ids": None,
+            "target_account": self._views.account(target, _base(request)),
+        }
+        self.instance.reports.append({**made, "by": author.acct})
+        return made
 
     async def _upload(self, request: web.Request, author: Author) -> Any:
         if not request.content_type.startswith("multipart/"):

@@ -5,6 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from crisis.simulator.mastodon import words
 from crisis.simulator.network import DemoAccount
@@ -77,6 +78,7 @@ class Instance:
         self.keys: dict[tuple[str, str], tuple[float, str]] = {}
         self.deletes: dict[str, deque[float]] = {}
         self.strangers: dict[str, Author] = {}
+        self.reports: list[dict[str, Any]] = []  # as its moderators see them
         self._last = 0
 
     def number(self) -> str:
@@ -104,6 +106,14 @@ class Instance:
         while len(self.statuses) > KEPT:
             self.statuses.popitem(last=False)
         return status
+
+    def who(self, number: str) -> Author | None:
+        """The account with this id."""
+        return next((one for one in (*self.authors.values(), *self.strangers.values()) if one.id == number), None)
+
+    def reported(self) -> set[str]:
+        """Statuses that somebody has reported to the moderators."""
+        return {number for one in self.reports for number in one["status_ids"]}
 
     def keep(self, media: Media) -> Media:
         """Store a file."""
