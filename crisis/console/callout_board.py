@@ -145,7 +145,8 @@ def person(call_out_id: uuid.UUID, ask_id: uuid.UUID) -> ResponseReturnValue:
         here = this(session, call_out_id)
         one = callout_board.one(session, here.call_out, ask_id) or abort(404)
         told = session.scalars(select(Reply).where(Reply.ask_id == ask_id).order_by(Reply.at, Reply.id)).all()
-        return render_template("console/callouts/person.html", one=one, replies=told, **frame(here))
+        shown = {"one": one, "replies": told, "claim": callout_board.claim}
+        return render_template("console/callouts/person.html", **shown, **frame(here))
 
 
 @pages.post("/asks/<uuid:ask_id>/settle")

@@ -207,7 +207,7 @@ def answered(session: Session, ask: Ask, word: str, way: str, now: datetime) -> 
     """
     alert = session.get_one(Alert, ask.alert_id)
     person = session.get_one(Person, ask.person_id)
-    ask.way, ask.answered_at = way, now
+    ask.way, ask.answered_at, ask.unclear = way, now, False
     if word == "yes":
         ask.state = AskState.YES
         session.flush()

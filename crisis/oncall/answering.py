@@ -38,21 +38,25 @@ class Said:
     raw: str = ""
 
 
-def answer(session: Session, ask_id: uuid.UUID, said: Said, now: datetime, *, proven: bool = False) -> str:
+def answer(
+    session: Session, ask_id: uuid.UUID, said: Said, now: datetime, *, proven: bool = False, claimed: bool = False
+) -> str:
     """Keep an answer and act on it. Returns what the person is to be told: a kind of `callout_words`, "no" or "over";
-    for an alert "taken", "no" or "over".
+    for an alert "taken", "no", "unproven" or "over".
 
     `proven`: a PIN was given or an officer vouches; without it a yes to a call-out that demands one is kept for a person.
+    `claimed`: all that speaks for the person is the number a caller shows, and that can be faked: unless proven it is
+    kept for a person and stops nothing: on our own call the key counts.
     """
     call_out_id = session.scalar(select(Ask.call_out_id).where(Ask.id == ask_id))
     call_out = filling.held(session, call_out_id) if call_out_id else None
     ask = session.get(Ask, ask_id, with_for_update=True, populate_existing=True)
     if ask is not None and ask.alert_id is not None:
-        return _of_an_alert(session, ask, said, now)
+        return _of_an_alert(session, ask, said, now, claimed=claimed and not proven)
     if call_out is None or ask is None:
         return "over"
     word = said.word
-    if call_out.needs_pin and not proven and word in ("yes", "later"):
+    if not proven and (claimed or (call_out.needs_pin and word in ("yes", "later"))):
         word = "unproven"
     new = keep(session, ask.id, Said(word, said.way, said.reference, said.minutes, said.raw), now)
     if not new:
@@ -60,16 +64,20 @@ def answer(session: Session, ask_id: uuid.UUID, said: Said, now: datetime, *, pr
     if call_out.state is CallOutState.CLOSED:
         return "over"
     if word in ("unclear", "unproven"):
-        if ask.state not in (AskState.YES, AskState.NO):
+        if not claimed and ask.state not in (AskState.YES, AskState.NO):
             ask.due_at = None  # somebody reads it; ringing on would punish the answer
         ask.unclear = True
         session.flush()
-        return "unclear"
+        return word
     return _act(session, call_out, ask, said, now)
 
 
-def _of_an_alert(session: Session, ask: Ask, said: Said, now: datetime) -> str:
-    """An alert is taken, or left to the next; "yes, but later" takes it."""
+def _of_an_alert(session: Session, ask: Ask, said: Said, now: datetime, *, claimed: bool) -> str:
+    """An alert is taken, or left to the next; "yes, but later" takes it. What is only claimed leaves it as it is."""
+    if claimed:
+        ask.unclear = True
+        keep(session, ask.id, Said("unproven", said.way, said.reference, said.minutes, said.raw), now)
+        return "unproven"
     if not keep(session, ask.id, said, now):
         return {AskState.YES: "taken", AskState.NO: "no"}.get(ask.state, "over")
     if said.word == "unclear":
@@ -157,7 +165,7 @@ def written(session: Session, account: Account, inbounds: Sequence[Inbound], now
         kind = answer(session, ask_id, said, now)
         count += 1
         if new:
-            if kind != "unclear":  # that one waits where people look, until somebody has read it
+            if kind not in ("unclear", "unproven"):  # that one waits where people look, until somebody has read it
                 _take_out_of_triage(session, account, inbound, now)
             call_out = session.get(CallOut, call_out_id) if call_out_id else None
             if call_out is not None and kind in callout_words.SAID:

@@ -30,8 +30,13 @@ def menu(alert: Alert, language: Language) -> Speech:
     return Speech([about, said.menus["approval"]], language, "menu")
 
 
-def next_step(session: Session, alert: Alert, ask: Ask, press: Press, language: Language, now: datetime) -> Speech:
-    """What is said after a key. Everything they did that counts is kept."""
+def next_step(
+    session: Session, alert: Alert, ask: Ask, press: Press, language: Language, now: datetime, *, claimed: bool = False
+) -> Speech:
+    """What is said after a key. Everything they did that counts is kept.
+
+    `claimed`: they called us, and only the number they show says who they are; before the PIN nothing counts.
+    """
     said = words(language)
     if press.step.startswith(JUDGE):
         return _judged(session, alert, ask, press, language, now)
@@ -39,24 +44,28 @@ def next_step(session: Session, alert: Alert, ask: Ask, press: Press, language: 
         typed = press.digits.strip("#*")
         if answering.right_pin(session, ask, typed, _reference(press), now):
             return _read_out(session, alert, language)
+        if not pins.usable(session, ask, now):
+            return Speech([said.pin_wrong, said.not_approved], language)
         return Speech([said.pin_wrong, said.pin], language, "pin", PIN_DIGITS)
     match press.digits:
         case "1":
-            return _begin(session, alert, ask, press, language, now)
+            return _begin(session, alert, ask, press, language, now, claimed=claimed)
         case "2":
-            return _answer(session, ask, "no", press, said.no, language, now)
+            return _answer(session, ask, "no", press, said.no, language, now, claimed=claimed)
         case "9":
             return menu(alert, language)
         case _:
             return Speech([said.again, said.menus["approval"]], language, "menu")
 
 
-def _begin(session: Session, alert: Alert, ask: Ask, press: Press, language: Language, now: datetime) -> Speech:
+def _begin(
+    session: Session, alert: Alert, ask: Ask, press: Press, language: Language, now: datetime, *, claimed: bool
+) -> Speech:
     """Ask for the PIN, where one could prove anything and the words can be heard; else they read it on a screen."""
     said, broadcast = words(language), session.get_one(Broadcast, alert.broadcast_id)
     able = pins.usable(session, ask, now) and pins.set_by(session, ask.person_id) is not None
     if not able or approving.heard(broadcast) is None:
-        return _answer(session, ask, "yes", press, said.read_it, language, now)
+        return _answer(session, ask, "yes", press, said.read_it, language, now, claimed=claimed)
     return Speech([said.pin], language, "pin", PIN_DIGITS)
 
 
@@ -95,10 +104,19 @@ def _judged(session: Session, alert: Alert, ask: Ask, press: Press, language: La
 
 
 def _answer(
-    session: Session, ask: Ask, word: str, press: Press, told: str, language: Language, now: datetime
+    session: Session,
+    ask: Ask,
+    word: str,
+    press: Press,
+    told: str,
+    language: Language,
+    now: datetime,
+    *,
+    claimed: bool = False,
 ) -> Speech:
-    kind = answering.answer(session, ask.id, Said(word, "voice", _reference(press), None, press.digits), now)
-    return Speech([words(language).nothing_open if kind == "over" else told], language)
+    given, said = Said(word, "voice", _reference(press), None, press.digits), words(language)
+    kind = answering.answer(session, ask.id, given, now, claimed=claimed)
+    return Speech([{"over": said.nothing_open, "unproven": said.claimed}.get(kind, told)], language)
 
 
 def _reference(press: Press) -> str:

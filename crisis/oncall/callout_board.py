@@ -56,6 +56,7 @@ class Asked:
     answered_at: datetime | None
     tried_again_at: datetime | None
     heard: str = ""  # what they wrote last, when nobody understood it
+    claims: str = ""  # yes | no | later: what somebody said last who did not prove to be this person
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,22 +170,37 @@ def _read(session: Session, call_out: CallOut, which: ColumnElement[bool]) -> li
             arrives_at=row.arrives_at,
             answered_at=row.answered_at,
             tried_again_at=row.due_at,
-            heard=heard.get(row.id, ""),
+            heard=heard[row.id].heard if row.id in heard else "",
+            claims=heard[row.id].claims if row.id in heard else "",
         )
         for row in rows
     ]
 
 
-def _heard(session: Session, ask_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
-    """The last thing each of them wrote; of a yes without its PIN there may be no words."""
+@dataclass(frozen=True, slots=True)
+class _Last:
+    heard: str = ""
+    claims: str = ""
+
+
+def _heard(session: Session, ask_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, _Last]:
+    """The last thing each of them said that nobody may count by itself."""
     if not ask_ids:
         return {}
     rows = session.execute(
-        select(Reply.ask_id, Reply.raw, Reply.word)
+        select(Reply.ask_id, Reply.raw, Reply.word, Reply.minutes)
         .where(Reply.ask_id.in_(ask_ids), Reply.word.in_(["unclear", "unproven"]))
         .order_by(Reply.at, Reply.id)
     )
-    return {row.ask_id: row.raw or row.word for row in rows}
+    return {
+        row.ask_id: _Last(claims=claim(row.raw, row.minutes)) if row.word == "unproven" else _Last(row.raw)
+        for row in rows
+    }
+
+
+def claim(raw: str, minutes: int | None) -> str:
+    """What an answer without proof says: a key on the telephone, or a text that means yes."""
+    return "later" if minutes else "no" if raw == "2" else "yes"
 
 
 def _places(session: Session, call_out: CallOut) -> list[Place]:

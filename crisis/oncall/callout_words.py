@@ -55,6 +55,11 @@ SAID: Mapping[str, Mapping[Language, str]] = {
         "nn": "Vi forstod ikkje svaret. Svar 1 = ja, 2 = nei, 3 og minutt = ja, seinare (3 45).",
         "en": "We did not understand your answer. Answer 1 = yes, 2 = no, 3 and minutes = yes, later (3 45).",
     },
+    "unproven": {
+        "nb": "Svaret er notert, men det teller ikke uten PIN. Bruk adressen i meldingen, eller svar når vi ringer.",
+        "nn": "Svaret er notert, men det tel ikkje utan PIN. Bruk adressa i meldinga, eller svar når vi ringjer.",
+        "en": "Your answer is noted, but it does not count without a PIN. Use the address in the message, or answer our call.",
+    },
 }
 TITLES: Mapping[Language, str] = {"nb": "Innkalling", "nn": "Innkalling", "en": "Call-out"}
 READ = ("sms", "whatsapp", "email")  # nobody is rung up to be thanked

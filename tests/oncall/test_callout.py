@@ -335,7 +335,7 @@ def test_a_pin_is_demanded_where_the_call_out_says_so(night: Night) -> None:
     night.plan(("nurse", 1), needs_pin=True)
     night.release()
     night.send()
-    assert night.says(one, "yes") == "unclear"
+    assert night.says(one, "yes") == "unproven"
     assert night.ask(one).state is AskState.RINGING
     assert night.says(one, "no") == "no"
 

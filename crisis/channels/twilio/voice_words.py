@@ -35,6 +35,8 @@ class Spoken:
     enough: str
     reserve: str
     nothing_open: str
+    latest: str  # then the newest text that was released to whoever calls in
+    claimed: str  # somebody called in without a PIN: a number shown can be faked
     not_yours: str
     broken: str
     goodbye: str
@@ -73,6 +75,8 @@ WORDS: Mapping[str, Spoken] = {
         enough="Takk, nok folk har meldt seg. Du trenger ikke å komme.",
         reserve="Takk. Nok folk har meldt seg, så du står i reserve. Vent på ny beskjed.",
         nothing_open="Vi venter ikke på svar fra dette nummeret nå.",
+        latest="Dette er det siste vi har meldt.",
+        claimed="Svaret er notert, men ikke bekreftet. Svar når vi ringer deg.",
         not_yours="Denne samtalen kan ikke besvares.",
         broken="Svaret ble ikke lagret. Ring tilbake om litt.",
         goodbye="Ha det.",
@@ -109,6 +113,8 @@ WORDS: Mapping[str, Spoken] = {
         enough="Takk, nok folk har meldt seg. Du treng ikkje å kome.",
         reserve="Takk. Nok folk har meldt seg, så du står i reserve. Vent på ny beskjed.",
         nothing_open="Vi ventar ikkje på svar frå dette nummeret no.",
+        latest="Dette er det siste vi har meldt.",
+        claimed="Svaret er notert, men ikkje stadfesta. Svar når vi ringjer deg.",
         not_yours="Denne samtalen kan ikkje svarast på.",
         broken="Svaret vart ikkje lagra. Ring tilbake om litt.",
         goodbye="Ha det.",
@@ -144,6 +150,8 @@ WORDS: Mapping[str, Spoken] = {
         enough="Thank you, enough people have come. You need not come.",
         reserve="Thank you. Enough people have come, so you are in reserve. Wait for word from us.",
         nothing_open="We are waiting for no answer from this number.",
+        latest="This is the latest we have said.",
+        claimed="Your answer is noted, but not confirmed. Answer when we call you.",
         not_yours="This call cannot be answered.",
         broken="Your answer was not kept. Please call back in a moment.",
         goodbye="Goodbye.",
