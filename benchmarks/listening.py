@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ from sqlalchemy import func, select, text
 from benchmarks.__main__ import databases, fresh
 from benchmarks.figures import heading, percentile, spread
 from benchmarks.pages import sign_in
+from benchmarks.processes import busy_seconds, family_seconds
 from crisis.channels.base import Inbound
 from crisis.models import Account, InboundRow, utcnow
 from crisis.simulator.crowd.script import LARGEST, crowd
@@ -134,10 +136,30 @@ def said(people: int) -> list[tuple[str, str]]:
     return [(str(number), one) for number, one in enumerate(words[:people])]
 
 
-def burst(here: Town, people: int) -> None:
+class Busy:
+    """Processor time since it was made: whose, and how much for each inbound."""
+
+    def __init__(self, here: Town, server: int) -> None:
+        self._pids = {name: process.pid for name, process in here.processes.items()} | {"who sends": os.getpid()}
+        if server:
+            self._pids["PostgreSQL"] = server
+        self._before = self._seconds()
+
+    def _seconds(self) -> dict[str, float]:
+        return {
+            name: (busy_seconds if name == "who sends" else family_seconds)(pid) for name, pid in self._pids.items()
+        }
+
+    def told(self, inbounds: int) -> str:
+        now = self._seconds()
+        return ", ".join(f"{name} {(now[name] - self._before[name]) / inbounds * 1e6:.0f} µs" for name in now)
+
+
+def burst(here: Town, people: int, server: int = 0) -> None:
     """Send it and print what it took."""
     told = said(people)
     sending = Burst(here)
+    busy = Busy(here, server)
     begun = sending.send(told)
     sent = time.perf_counter() - begun
     eventually(lambda: count(here, read=True) >= people, within=1_200, every=0.1)
@@ -149,6 +171,7 @@ def burst(here: Town, people: int) -> None:
         f"  {'stored, scored, folded':<28} {people / took:8,.0f} /s   ({people:,} in {took:.1f} s, sent in {sent:.1f} s)"
     )
     print(f"  {'webhook answered':<28} {spread(sending.took)}")
+    print(f"  {'processor time of each':<28} {busy.told(people)}")
     waits = _waits(here)
     if waits:
         print(f"  {'danger visible after':<28} {spread(waits, 's ')}")

@@ -8,6 +8,7 @@ half-way.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engi
 from sqlalchemy.orm import Session, sessionmaker
 
 BUSY_SECONDS = 15
+ASKED_EVERY = (
+    0.001  # seconds between looks whether the write lock is free; SQLite by itself soon looks every tenth only
+)
 
 
 class Database:
@@ -75,9 +79,33 @@ def _sqlite_engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("crisis_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        if not write or not _has_write_lock(cast("sqlite3.Connection", connection.connection.dbapi_connection)):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _has_write_lock(connection: sqlite3.Connection) -> bool:
+    """Begin to write, or False when that was not possible for `BUSY_SECONDS`: then the caller asks once more and is told why.
+
+    SQLite's own waiting sleeps longer each time, so that whoever has waited long is passed by those who have just come;
+    a webhook then waits a second for a lock that was free a hundred times.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+                time.sleep(ASKED_EVERY)
+            else:
+                return True
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    return False
 
 
 def rows_changed(session: Session, statement: Executable) -> int:

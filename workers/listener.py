@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import or_, update
@@ -35,6 +36,14 @@ log = structlog.get_logger()
 LONGEST_PAUSE = 300.0
 READ_EVERY = 0.2  # seconds between looks for what a webhook stored, when the last look found little
 TIDY_EVERY = 10.0
+Look = Callable[[Session, datetime], Sequence[Any]]
+Do = Callable[[Session, Sequence[Any], datetime], object]
+TIDYING: tuple[tuple[Look, Do], ...] = (
+    (queue.to_wake, queue.wake),
+    (links.late, links.link_late),
+    (spikes.look, spikes.write),
+    (reading.old_bands, reading.forget_bands),
+)
 
 
 class Listener:
@@ -128,16 +137,21 @@ class Listener:
     async def _tidy(self) -> None:
         """What must happen without anybody's doing: late links, snoozed ones that wait again, spikes, old bands."""
         while not self._stopping.is_set():
-            for step in (queue.wake_snoozed, links.link_late, spikes.look, reading.forget_old_bands):
+            for look, do in TIDYING:
                 try:
-                    await asyncio.to_thread(self._step, step)
+                    await asyncio.to_thread(self._step, look, do)
                 except Exception:  # tried again in ten seconds
-                    log.exception("tidy.failed", step=step.__name__)
+                    log.exception("tidy.failed", step=look.__name__)
             await self._rest(TIDY_EVERY)
 
-    def _step(self, step: Callable[[Session, datetime], object]) -> None:
-        with self._runtime.database.writing() as session:
-            step(session, utcnow())
+    def _step(self, look: Look, do: Do) -> None:
+        """Looked for without the right to write, for which everybody else would wait."""
+        now = utcnow()
+        with self._runtime.database.reading() as session:
+            found = look(session, now)
+        if found:
+            with self._runtime.database.writing() as session:
+                do(session, found, now)
 
     def _take(self, account_id: uuid.UUID, every: float) -> tuple[str | None, bool]:
         """The cursor, and whether this listener is the one to ask now."""

@@ -20,6 +20,7 @@ from werkzeug.routing import BuildError
 
 from crisis.console import act_words, guard, here, language, pages, request_log, wording
 from crisis.console.here import visitor
+from crisis.console.keeping import Keeping
 from crisis.console.uploads import UploadRequest
 from crisis.media.store import EXTENSIONS
 from crisis.settings import LANGUAGES, Settings
@@ -50,6 +51,7 @@ def create_app(runtime: Runtime) -> Flask:
     told = runtime.settings.console
     app = Flask("crisis.console", template_folder=str(TEMPLATES), static_folder="static")
     app.extensions["crisis"] = runtime
+    app.extensions["crisis-keeping"] = Keeping(runtime.database)
     app.request_class = UploadRequest
     app.config.update(
         SECRET_KEY=hashlib.sha256(f"crisis:cookies:{told.secret_key.reveal()}".encode()).digest(),

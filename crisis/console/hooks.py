@@ -1,6 +1,6 @@
 """Where providers call us: receipts, what people write, and keys on telephones. Public addresses, each call proven.
 
-Hands the raw request to the account's channel and its events to sending and triage, in one transaction. Answers what the
+Hands the raw request to the account's channel, and its events to `keeping`, which stores them. Answers what the
 provider expects; a body is never logged.
 """
 
@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl
 import structlog
 from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from crisis.channels.base import BadSignature, Hook, HookEvents, Press, ReadsHooks, Speaks, Speech
@@ -22,11 +21,10 @@ from crisis.channels.registry import KINDS
 from crisis.console import refusals
 from crisis.console.guard import csrf, public
 from crisis.console.here import runtime
-from crisis.models import Account, utcnow
-from crisis.oncall import answering, replies
-from crisis.sending import receipts
+from crisis.console.keeping import Keeping, account_of
+from crisis.models import utcnow
+from crisis.oncall import replies
 from crisis.settings import AccountSettings, SettingsError
-from crisis.triage import inbox
 
 pages = Blueprint("hooks", __name__)
 csrf.exempt(pages)
@@ -106,14 +104,14 @@ def _open(told: AccountSettings) -> ReadsHooks:
 
 def _keep(key: str, events: HookEvents) -> tuple[Press, Speech] | None:
     """Store what was told; for somebody on the line, what they hear next. Nothing is said that is not stored."""
-    if not events.receipts and not events.inbounds and not events.presses:
+    if events.receipts or events.inbounds:
+        keeping: Keeping = current_app.extensions["crisis-keeping"]
+        keeping.keep(key, events)
+    if not events.presses:
         return None
     said = None
     with runtime().database.writing() as session:
-        account = session.scalars(select(Account).where(Account.key == key)).one()
-        receipts.apply(session, account, events.receipts, utcnow())
-        inbox.receive(session, account, events.inbounds, utcnow())
-        answering.written(session, account, events.inbounds, utcnow())
+        account = account_of(session, key)
         for press in events.presses:
             speech = replies.heard(session, account, press, utcnow())
             log.info("hook.pressed", account=key, word=press.word, step=press.step)

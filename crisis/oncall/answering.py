@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -149,9 +150,10 @@ def written(session: Session, account: Account, inbounds: Sequence[Inbound], now
 
     What was understood leaves the queue of triage; what was not stays there too, for a person. STOP stays what it is.
     """
-    mine, count = awaited(account, now), 0
-    if not inbounds or session.scalar(select(Ask.id).where(mine).limit(1)) is None:
+    here = {"unit": account.unit_id, "mode": account.mode, "since": now - STILL_ANSWERED}
+    if not inbounds or session.scalar(_ANYBODY_ASKED, here) is None:
         return 0
+    mine, count = awaited(account, now), 0
     for inbound in inbounds:
         if inbound.consent is not None or inbound.repost or inbound.deleted:
             continue
@@ -209,13 +211,19 @@ def asked_at(session: Session, address: str, mine: ColumnElement[bool]) -> uuid.
 
 def awaited(account: Account, now: datetime) -> ColumnElement[bool]:
     """The asks that somebody who writes to this account, or calls it, may be answering: of call-outs and of alerts."""
-    here = (CallOut.unit_id == account.unit_id, CallOut.mode == account.mode)
-    call_outs = select(CallOut.id).where(
-        *here, CallOut.state != CallOutState.PLANNED, CallOut.opened_at > now - STILL_ANSWERED
-    )
-    there = (Alert.unit_id == account.unit_id, Alert.mode == account.mode)
-    opened = select(Alert.id).where(*there, Alert.opened_at > now - STILL_ANSWERED)
+    return _awaited(account.unit_id, account.mode, now - STILL_ANSWERED)
+
+
+def _awaited(unit: Any, mode: Any, since: Any) -> ColumnElement[bool]:
+    here = (CallOut.unit_id == unit, CallOut.mode == mode)
+    call_outs = select(CallOut.id).where(*here, CallOut.state != CallOutState.PLANNED, CallOut.opened_at > since)
+    there = (Alert.unit_id == unit, Alert.mode == mode)
+    opened = select(Alert.id).where(*there, Alert.opened_at > since)
     return or_(Ask.call_out_id.in_(call_outs), Ask.alert_id.in_(opened))
+
+
+# Built once: it is asked whenever anybody writes to us.
+_ANYBODY_ASKED = select(Ask.id).where(_awaited(bindparam("unit"), bindparam("mode"), bindparam("since"))).limit(1)
 
 
 def _take_out_of_triage(session: Session, account: Account, inbound: Inbound, now: datetime) -> None:

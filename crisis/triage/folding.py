@@ -73,7 +73,11 @@ class Folding:
         """Into which earlier row each one folds. The caller holds the unit's lock, and writes what is found."""
         news = [_of_queue(new, _place(unit_id, mode)) for new in news]
         by_key = self._by_key(session, unit_id, mode, {new.fold.key for new in news}, now)
-        by_band, crowded = self._by_band(session, unit_id, mode, {band for new in news for band in new.fold.bands}, now)
+        # Most of a flood says the very words of something that stands already; only the others are looked for by bands.
+        others = [new for new in news if not (new.may_fold and _of_same_words(new, by_key))]
+        by_band, crowded = self._by_band(
+            session, unit_id, mode, {band for new in others for band in new.fold.bands}, now
+        )
         done = Folded(crowded=crowded)
         for new in news:
             lead = self._lead(new, by_key, by_band) if new.may_fold else None
@@ -89,9 +93,8 @@ class Folding:
         return done
 
     def _lead(self, new: New, by_key: dict[int, list[Lead]], by_band: dict[int, list[Lead]]) -> Lead | None:
-        for lead in by_key.get(new.fold.key, ())[:NEWEST]:
-            if lead.id != new.id and _may(new, lead):
-                return lead
+        if lead := _of_same_words(new, by_key):
+            return lead
         seen: set[uuid.UUID] = {new.id}
         for band in new.fold.bands:
             for lead in by_band.get(band, ())[:NEWEST]:
@@ -203,6 +206,11 @@ def _place(unit_id: uuid.UUID, mode: Mode) -> int:
 
 def _of_queue(new: New, place: int) -> New:
     return replace(new, fold=replace(new.fold, bands=tuple(band ^ place for band in new.fold.bands)))
+
+
+def _of_same_words(new: New, by_key: dict[int, list[Lead]]) -> Lead | None:
+    leads = by_key.get(new.fold.key, ())[:NEWEST]
+    return next((lead for lead in leads if lead.id != new.id and _may(new, lead)), None)
 
 
 def _may(new: New, lead: Lead) -> bool:

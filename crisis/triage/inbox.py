@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, literal, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, func, literal, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -80,14 +80,9 @@ def _receive(session: Session, account: Account, inbounds: Sequence[Inbound], no
             later.append(one)
         else:
             first[key] = one
-    there = set(
-        session.scalars(
-            select(InboundRow.provider_id).where(
-                InboundRow.account_id == account.id,
-                bulk.one_of(InboundRow.provider_id, first, session.get_bind().dialect),
-            )
-        )
-    )
+    is_sqlite = bulk.is_sqlite(session.get_bind().dialect)
+    asked = {"account": account.id, "given": bulk.pack([key] for key in first)}
+    there = set(session.connection().scalars(_THERE[is_sqlite], asked))
     rows = [_row(account, one, now) for key, one in first.items() if key not in there]
     mine = _insert(session, rows)
     stored = [one for key, one in first.items() if key in mine]
@@ -136,7 +131,14 @@ def _inserting(*, is_sqlite: bool) -> Any:
     return made.on_conflict_do_nothing().returning(_TABLE.c.provider_id)
 
 
+def _asking(*, is_sqlite: bool) -> Any:
+    given = bulk.table({"provider_id": _TABLE.c.provider_id.type}, sqlite=is_sqlite)
+    mine = _TABLE.c.account_id == bindparam("account")
+    return select(_TABLE.c.provider_id).where(mine, _TABLE.c.provider_id.in_(select(given.c.provider_id)))
+
+
 _INSERT = {is_sqlite: _inserting(is_sqlite=is_sqlite) for is_sqlite in (True, False)}  # built once
+_THERE = {is_sqlite: _asking(is_sqlite=is_sqlite) for is_sqlite in (True, False)}
 
 
 def _row(account: Account, inbound: Inbound, now: datetime) -> dict[str, Any]:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from crisis.db import rows_changed
 from crisis.models import Broadcast, Delivery, InboundRow, Incident
 from crisis.states import Mode
 
 ANSWERS_WITHIN = timedelta(days=7)  # an older message is hardly what somebody's text answers
 TRIED_AGAIN = timedelta(minutes=15)  # so long an inbound may be ahead of our own record
-MOST = 2_000
+MOST = 2_000  # threads looked up at once, the newest
 
 
 class Linkable(Protocol):
@@ -58,6 +59,7 @@ class OpenIncident:
 
 
 Where = tuple[uuid.UUID, Mode]
+Late = tuple[uuid.UUID, str, Link]  # account, what was answered, and what that is
 
 
 def open_incidents(session: Session) -> dict[Where, list[OpenIncident]]:
@@ -72,7 +74,7 @@ def link(
     session: Session, rows: Sequence[Linkable], going_on: Mapping[Where, Sequence[OpenIncident]]
 ) -> dict[uuid.UUID, Link]:
     """What each row belongs to, by its id."""
-    said = _said(session, rows)
+    said = _said(session, {key for row in rows for key in _keys(row)})
     written = _written(session, rows)
     found: dict[uuid.UUID, Link] = {}
     for row in rows:
@@ -83,44 +85,51 @@ def link(
     return found
 
 
-def link_late(session: Session, now: datetime) -> int:
-    """Link what came before our own record of what it answers. Returns how many were linked."""
-    rows = session.scalars(
-        select(InboundRow)
-        .where(
-            InboundRow.delivery_id.is_(None),
-            InboundRow.in_reply_to.is_not(None),
-            InboundRow.received_at > now - TRIED_AGAIN,
-            InboundRow.understood_at.is_not(None),
-        )
-        .limit(MOST)
+def late(session: Session, now: datetime) -> list[Late]:
+    """What can be linked now and could not when it was read: it came before our own record of what it answers."""
+    said = (InboundRow.account_id, InboundRow.in_reply_to, InboundRow.root)
+    # Asked for what was answered, not for each answer: thousands under one strange post are one question.
+    threads = session.execute(
+        select(*said).where(*_late(now)).group_by(*said).order_by(func.max(InboundRow.received_at).desc()).limit(MOST)
     ).all()
-    said = _said(session, rows) if rows else {}
-    linked = [
-        {"b_id": row.id, "b_delivery": to.delivery_id, "b_broadcast": to.broadcast_id, "b_incident": to.incident_id}
-        for row in rows
-        if (to := next((said[key] for key in _keys(row) if key in said), None)) and to.delivery_id
-    ]
-    for one in linked:
-        session.execute(
+    keys = {(one.account_id, key) for one in threads for key in (one.in_reply_to, one.root) if key}
+    return [(*key, to) for key, to in _said(session, keys).items() if to.delivery_id is not None]
+
+
+def link_late(session: Session, found: Sequence[Late], now: datetime) -> int:
+    """Link what `late` found. Returns how many were linked. What a text answers counts before where its thread began."""
+    return sum(
+        rows_changed(
+            session,
             update(InboundRow)
-            .where(InboundRow.id == one["b_id"], InboundRow.delivery_id.is_(None))
+            .where(*_late(now), InboundRow.account_id == account_id, column == key)
             .values(
-                delivery_id=one["b_delivery"],
-                broadcast_id=one["b_broadcast"],
-                incident_id=one["b_incident"] or InboundRow.incident_id,
+                delivery_id=to.delivery_id,
+                broadcast_id=to.broadcast_id,
+                incident_id=to.incident_id or InboundRow.incident_id,
             )
+            .execution_options(synchronize_session=False),
         )
-    return len(linked)
+        for column in (InboundRow.in_reply_to, InboundRow.root)
+        for account_id, key, to in found
+    )
+
+
+def _late(now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        InboundRow.delivery_id.is_(None),
+        InboundRow.in_reply_to.is_not(None),
+        InboundRow.received_at > now - TRIED_AGAIN,
+        InboundRow.understood_at.is_not(None),
+    ]
 
 
 def _keys(row: Linkable) -> list[tuple[uuid.UUID, str]]:
     return [(row.account_id, told) for told in (row.in_reply_to, row.root) if told]
 
 
-def _said(session: Session, rows: Iterable[Linkable]) -> dict[tuple[uuid.UUID, str], Link]:
+def _said(session: Session, asked: set[tuple[uuid.UUID, str]]) -> dict[tuple[uuid.UUID, str], Link]:
     """Posts of ours, and what others wrote under them, by account and provider id."""
-    asked = {key for row in rows for key in _keys(row)}
     if not asked:
         return {}
     found = {

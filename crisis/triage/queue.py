@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from crisis import audit
+from crisis import audit, bulk
 from crisis.actor import Actor
 from crisis.db import rows_changed
 from crisis.models import InboundRow, Incident, User
@@ -233,15 +233,24 @@ def undo(session: Session, actor: Actor, unit_id: uuid.UUID, mode: Mode, closed_
     return count
 
 
-def wake_snoozed(session: Session, now: datetime) -> int:
-    """Those whose time has come wait again."""
+def to_wake(session: Session, now: datetime) -> Sequence[uuid.UUID]:
+    """The snoozed whose time has come."""
+    return session.scalars(select(InboundRow.id).where(*_over(now)).limit(MOST_AT_ONCE)).all()
+
+
+def wake(session: Session, snoozed: Sequence[uuid.UUID], now: datetime) -> int:
+    """Let them wait again. Returns how many."""
     return rows_changed(
         session,
         update(InboundRow)
-        .where(InboundRow.state == InboundState.SNOOZED, InboundRow.snoozed_until <= now)
+        .where(bulk.one_of(InboundRow.id, snoozed, session.get_bind().dialect), *_over(now))
         .values(state=InboundState.WAITING, snoozed_until=None)
         .execution_options(synchronize_session=False),
     )
+
+
+def _over(now: datetime) -> list[ColumnElement[bool]]:
+    return [InboundRow.state == InboundState.SNOOZED, InboundRow.snoozed_until <= now]
 
 
 def _row(session: Session, actor: Actor, inbound_id: uuid.UUID, *, lock: bool = False) -> InboundRow:

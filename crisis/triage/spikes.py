@@ -7,6 +7,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import sqrt
 
@@ -28,8 +29,23 @@ MOST_WORDS = 5
 _SHORTEST = 4  # letters: small words rise with everything
 
 
-def look(session: Session, now: datetime) -> int:
-    """Write down what stands out in each unit and mode that somebody wrote to lately. Returns how many are loud."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was said in one unit and mode: how much lately, how much is usual, and which words rise."""
+
+    unit_id: uuid.UUID
+    mode: Mode
+    count: int
+    usual: float
+    rising: Sequence[dict[str, object]]
+
+    @property
+    def loud(self) -> bool:
+        return stands_out(self.count, self.usual)
+
+
+def look(session: Session, now: datetime) -> list[Look]:
+    """Of each unit and mode that somebody wrote to lately."""
     minute = now.replace(second=0, microsecond=0)
     start, cut = minute - BEFORE - NOW, minute - NOW
     counted: dict[tuple[uuid.UUID, Mode], list[int]] = {}
@@ -41,20 +57,31 @@ def look(session: Session, now: datetime) -> int:
     )
     for unit_id, mode, recent, count in told:
         counted.setdefault((unit_id, mode), [0, 0])[bool(recent)] += int(count)
-    loud = 0
-    for (unit_id, mode), (before, lately) in sorted(counted.items()):
-        usual = before * (NOW / BEFORE)
-        is_loud = stands_out(lately, usual)
-        rising = _rising(session, unit_id, mode, now) if lately >= LEAST else []
-        loud += is_loud
-        values = {"at": now, "count": lately, "usual": round(usual, 1), "loud": is_loud, "rising": rising}
-        insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Spike)
+    return [
+        Look(
+            unit_id,
+            mode,
+            lately,
+            before * (NOW / BEFORE),
+            _rising(session, unit_id, mode, now) if lately >= LEAST else [],
+        )
+        for (unit_id, mode), (before, lately) in sorted(counted.items())
+    ]
+
+
+def write(session: Session, looks: Sequence[Look], now: datetime) -> int:
+    """Write down what stands out. Returns how many are loud."""
+    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Spike)
+    for one in looks:
+        values = {
+            "at": now, "count": one.count, "usual": round(one.usual, 1), "loud": one.loud, "rising": one.rising,
+        }  # fmt: skip
         session.execute(
-            insert.values(unit_id=unit_id, mode=mode, **values).on_conflict_do_update(
+            insert.values(unit_id=one.unit_id, mode=one.mode, **values).on_conflict_do_update(
                 index_elements=[Spike.unit_id, Spike.mode], set_=values
             )
         )
-    return loud
+    return sum(one.loud for one in looks)
 
 
 def stands_out(lately: int, usual: float, least: int = LEAST) -> bool:

@@ -102,8 +102,8 @@ def test_snoozed_it_is_away_and_comes_back(hall: Hall) -> None:
             queue.snooze(session, kari, one, hall.now + timedelta(days=2), hall.now)
         queue.snooze(session, kari, one, until, hall.now)
         assert queue.next_one(session, kari, [one], hall.now) is None
-        assert queue.wake_snoozed(session, until - timedelta(seconds=1)) == 0
-        assert queue.wake_snoozed(session, until) == 1
+        assert queue.to_wake(session, until - timedelta(seconds=1)) == []
+        assert queue.wake(session, queue.to_wake(session, until), until) == 1
         assert queue.next_one(session, kari, [one], until) is not None
         queue.give_back(session, kari, one)
     assert hall.rows()[0].state is InboundState.WAITING

@@ -214,7 +214,8 @@ class TestLinks:
         assert hall.row(early).delivery_id is None
         incident, post = self.spoken(hall, "x-ous-live", "wall", "900")
         with hall.database.writing() as session:
-            assert links.link_late(session, hall.now + timedelta(hours=1, minutes=1)) == 1
+            then = hall.now + timedelta(hours=1, minutes=1)
+            assert links.link_late(session, links.late(session, then), then) == 1
         assert (hall.row(early).delivery_id, hall.row(early).incident_id) == (post, incident)
 
     def spoken(self, hall: Hall, account: str, address: str, provider_id: str, incident_id: object = None) -> tuple:

@@ -32,11 +32,11 @@ def test_an_ordinary_hour_and_a_crowd(hall: Hall) -> None:
     now = datetime.now(UTC).replace(second=30, microsecond=0)
     count(hall, now, dict.fromkeys(range(65), 2))
     with hall.database.writing() as session:
-        assert spikes.look(session, now) == 0
+        assert spikes.write(session, spikes.look(session, now), now) == 0
         assert spikes.seen(session, [hall.units["ous"]], now) == []
     count(hall, now, {0: 80}, lane=Lane.DANGER)
     with hall.database.writing() as session:
-        assert spikes.look(session, now) == 1
+        assert spikes.write(session, spikes.look(session, now), now) == 1
         (seen,) = spikes.seen(session, [hall.units["ous"]], now)
         assert (seen.loud, seen.mode, seen.count) == (True, Mode.LIVE, 90)
         assert spikes.seen(session, [hall.units["dep"]], now) == []

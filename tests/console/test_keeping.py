@@ -1,0 +1,70 @@
+"""What webhooks tell is stored before it is answered: together where only one may write, and each by its own merit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import NoResultFound
+
+from crisis.channels.base import HookEvents
+from crisis.console.keeping import Keeping
+from crisis.db import Database
+from tests.stories.town import eventually
+from tests.triage.hall import Hall
+
+
+@pytest.fixture
+def hall(database: Database) -> Hall:
+    return Hall(database)
+
+
+def together(hall: Hall, accounts: Sequence[str]) -> list[type[BaseException] | None]:
+    """One text to each, all while somebody else writes; gives what each thread got."""
+    keeping, got = Keeping(hall.database), dict.fromkeys(range(len(accounts)))  # type: ignore[var-annotated]
+    told = [HookEvents(inbounds=[hall.said(f"Hva skjer ved inngang {at}?")]) for at in range(len(accounts))]
+
+    def keep(at: int) -> None:
+        try:
+            keeping.keep(accounts[at], told[at])
+        except NoResultFound as error:
+            got[at] = type(error)
+
+    threads = [threading.Thread(target=keep, args=(at,)) for at in range(len(accounts))]
+    with hall.database.writing() as session:
+        session.connection()  # holds the write lock of SQLite
+        for thread in threads:
+            thread.start()
+        if hall.database.is_sqlite:
+            eventually(lambda: len(keeping._waiting) == len(accounts) - 1)
+    for thread in threads:
+        thread.join()
+    return list(got.values())
+
+
+def test_those_that_wait_are_stored_in_one_transaction(hall: Hall) -> None:
+    if not hall.database.is_sqlite:
+        pytest.skip("they write side by side")
+    commits = []
+    event.listen(hall.database.engine, "commit", commits.append)
+    assert together(hall, ["x-ous-live", "x-ous-live", "sms-dep-live", "x-ous-drill", "x-ous-live"]) == [None] * 5
+    assert len(hall.rows()) == 5
+    assert len(commits) == 3  # the one who held the lock, the first who waited, and all the others
+
+
+def test_one_that_cannot_be_stored_takes_no_other_with_it(hall: Hall) -> None:
+    accounts = ["x-ous-live", "nobody", "x-ous-live", "sms-dep-live"]
+    assert together(hall, accounts) == [None, NoResultFound, None, None]
+    assert len(hall.rows()) == 3
+
+
+def test_what_is_told_twice_at_once_is_stored_once(hall: Hall) -> None:
+    keeping, same = Keeping(hall.database), HookEvents(inbounds=[hall.said("Er det trygt å reise hjem?")])
+    threads = [threading.Thread(target=keeping.keep, args=("x-ous-live", same)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(hall.rows()) == 1
