@@ -53,5 +53,5 @@ class AbuseReport(_Evidence, Base):
     """Somebody's words that are to be reported to those who moderate the network."""
 
     __tablename__ = "abuse_report"
-    kind: Mapped[str] = mapped_column(String(20))  # `AbuseKind` of crisis/channels/base.py
+    kind: Mapped[str] = mapped_column(String(20))  # `AbuseKind` of crisis/channels/base
     state: Mapped[str] = mapped_column(String(10), default="asked")  # asked | reported | failed
