@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import sys
 import time
@@ -14,39 +13,29 @@ from typing import Any
 
 import uvloop
 
-from crisis import logs, runtime, traces
+from crisis import heap, logs, runtime, traces
 from crisis.runtime import Runtime
 from crisis.sending import pulse
 from crisis.settings import SettingsError
-
-_ARENA_MAX = -8  # M_ARENA_MAX; glibc manual, malloc tunable parameters
 
 
 @contextlib.contextmanager
 def configured(kind: str) -> Iterator[Runtime]:
     """The runtime of a worker called `kind`. Ends the process with one clear message when the settings are wrong."""
-    one_heap()
+    heap.one_heap()
     logs.set_up(kind)
     traces.set_up(kind)
     try:
         parts = runtime.start(runtime.load(Path(os.environ.get("CRISIS_SETTINGS", "crisis.toml"))))
     except SettingsError as error:
         sys.exit(f"{kind} cannot start:\n" + "\n".join(error.mistakes))
+    heap.settled()
     try:
         yield parts
     finally:
         with contextlib.suppress(Exception), parts.database.writing() as session:  # going anyway
             pulse.leave(session, pulse.process_name(kind))
         parts.close()
-
-
-def one_heap() -> None:
-    """Let all threads share one heap; to be called before there are any.
-
-    glibc gives each thread its own and keeps what was once needed there: a sender that had sent 20,000 held 56 MiB more.
-    """
-    with contextlib.suppress(OSError, AttributeError):  # another libc has no such thing
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 class Flag:

@@ -25,7 +25,7 @@ import uvloop
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from crisis import queues
+from crisis import heap, queues
 from crisis.channels.base import Channel, Checks, Health, SendError
 from crisis.models import Account, utcnow
 from crisis.runtime import Runtime
@@ -116,6 +116,7 @@ class Sender:
     async def run(self) -> None:
         self._loop = asyncio.get_running_loop()
         await self._open_all()
+        heap.settled()  # accounts bring their client libraries with them
         background = [asyncio.create_task(self._beat()), asyncio.create_task(self._check())]
         try:
             while not self._stopping:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, case, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session, aliased
 
 from crisis import audit, bulk
@@ -239,15 +239,16 @@ def _queue_crowd(
     way: uuid.UUID,
 ) -> int:
     columns = Delivery.__table__.c
-    who = crowd.who.subquery()
-    turn = func.row_number().over(order_by=who.c[crowd.by])
+    asked = crowd.who.subquery()
+    who = select(asked, func.row_number().over(order_by=asked.c[crowd.by]).label("turn")).subquery()
+    turn: ColumnElement[int] = who.c.turn
     own = {language: text_id for (channel, language), text_id in texts.items() if channel == crowd.channel}
     if not own:
         return 0
     values: dict[str, Any] = {
         name: literal(value, columns[name].type) for name, value in _shared(broadcast, crowd.account_id, way).items()
     } | {
-        "id": bulk.fresh_id(sqlite=bulk.is_sqlite(session.get_bind().dialect)),
+        "id": bulk.fresh_id(turn, sqlite=bulk.is_sqlite(session.get_bind().dialect)),
         "person_id": who.c.person_id,
         "address": who.c.address,
         "language": who.c.language,
@@ -262,7 +263,7 @@ def _queue_crowd(
         "code": literal(""),
         "say": literal(""),
     }
-    chosen = select(*values.values()).order_by(who.c[crowd.by])
+    chosen = select(*values.values()).order_by(turn)
     written = insert(Delivery).from_select([*values], chosen)
     return session.connection().execute(written, execution_options={"preserve_rowcount": True}).rowcount
 

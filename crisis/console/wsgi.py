@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from crisis import logs, traces
+from crisis import heap, logs, traces
 from crisis.console import create_app
 from crisis.runtime import load, start
 
+heap.one_heap()
 logs.set_up("console")
 traces.set_up("console")
 app = create_app(start(load(Path(os.environ.get("CRISIS_SETTINGS", "crisis.toml")))))
+heap.settled()

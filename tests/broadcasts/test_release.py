@@ -6,13 +6,13 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 
 from crisis import audit
 from crisis.broadcasts import board, draft, incidents, notice, preview, release, self_test, submit
 from crisis.broadcasts.freeze import Changed, NotReady, Read
 from crisis.broadcasts.release import SecondPerson
-from crisis.models import AuditRow, Broadcast, Delivery, Incident, User
+from crisis.models import Account, AuditRow, Broadcast, Delivery, Incident, User
 from crisis.states import BroadcastState, DeliveryState, Mode, NotAllowed, Purpose, Role
 from tests.broadcasts.scene import SLOTS, Scene
 
@@ -192,6 +192,18 @@ def test_a_correction_stops_the_rest_and_follows_each_delivery(scene: Scene) -> 
         seen = board.board(session, session.get_one(Broadcast, original))
         assert (seen.done, seen.open, seen.total) == (4, 0, 18)
         assert sum(row.counts.get(DeliveryState.CANCELLED, 0) for row in seen.accounts) == 14
+
+
+def test_rows_lie_in_the_order_in_which_they_leave(scene: Scene) -> None:
+    scene.sign_off()
+    scene.released(scene.incident())
+    with scene.runtime.database.reading() as session:
+        place = literal_column("delivery.rowid" if scene.runtime.database.is_sqlite else "delivery.ctid")
+        texts = select(Delivery).join(Account, Account.id == Delivery.account_id).where(Account.channel == "sms")
+        lying = session.scalars(texts.order_by(place)).all()
+    assert len(lying) > 5
+    assert lying == sorted(lying, key=lambda row: (row.priority, row.due_at, row.id))
+    assert {row.id.version for row in lying} == {7}
 
 
 def test_stopped_can_be_put_right_and_released_anew(scene: Scene) -> None:
