@@ -18,6 +18,12 @@ def _own_account(context: DefaultExecutionContext) -> Any:
     return context.get_current_parameters()["account_id"]  # type: ignore[no-untyped-call]
 
 
+def _of_filled(column: str, *first: str) -> Index:
+    """An index over the rows where `column` says something."""
+    filled = text(f"{column} IS NOT NULL")
+    return Index(f"ix_delivery_filled_{column}", *first, column, sqlite_where=filled, postgresql_where=filled)
+
+
 class Delivery(Base):
     """One broadcast to one destination. Its id and attempt number are our reference everywhere.
 
@@ -58,8 +64,10 @@ class Delivery(Base):
             sqlite_where=text("state IN ('failed', 'uncertain')"),
             postgresql_where=text("state IN ('failed', 'uncertain')"),
         ),
-        Index("ix_delivery_provider", "through_id", "provider_id"),
-        Index("ix_delivery_follows", "follows_id"),
+        # Each of the four changes of a row writes new entries on PostgreSQL: those of empty columns are not kept.
+        _of_filled("provider_id", "through_id"),
+        _of_filled("follows_id"),
+        _of_filled("ask_id"),
         Index("ix_delivery_address", "through_id", "address"),  # which message does this reply answer?
     )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -75,7 +83,7 @@ class Delivery(Base):
     manner: Mapped[Manner] = mapped_column(words(Manner), default=Manner.UNDER, info={CARRIED_OVER: "'under'"})
     # The same words to the same phone again, on purpose: a call that nobody took is rung once more.
     round: Mapped[int] = mapped_column(default=0)
-    ask_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("ask.id", ondelete="SET NULL"), index=True)
+    ask_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("ask.id", ondelete="SET NULL"))
 
     state: Mapped[DeliveryState] = mapped_column(words(DeliveryState), default=DeliveryState.QUEUED)
     priority: Mapped[int] = mapped_column(default=5)

@@ -43,3 +43,29 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'asked'"),
             postgresql_where=sa.text("state = 'asked'"),
         )
+
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_delivery_ask_id"))
+        batch_op.drop_index(batch_op.f("ix_delivery_follows"))
+        batch_op.drop_index(batch_op.f("ix_delivery_provider"))
+        batch_op.create_index(
+            "ix_delivery_filled_ask_id",
+            ["ask_id"],
+            unique=False,
+            sqlite_where=sa.text("ask_id IS NOT NULL"),
+            postgresql_where=sa.text("ask_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_delivery_filled_follows_id",
+            ["follows_id"],
+            unique=False,
+            sqlite_where=sa.text("follows_id IS NOT NULL"),
+            postgresql_where=sa.text("follows_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_delivery_filled_provider_id",
+            ["through_id", "provider_id"],
+            unique=False,
+            sqlite_where=sa.text("provider_id IS NOT NULL"),
+            postgresql_where=sa.text("provider_id IS NOT NULL"),
+        )
