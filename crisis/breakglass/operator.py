@@ -105,7 +105,10 @@ class Operator:
     def _release(self, where: Place, checked: Checked, actor: Actor) -> tuple[uuid.UUID, dict[str, Channel], float]:
         parts, mode = where.parts, checked.request.mode
         chosen = [account for account in self._settings.accounts if account.key in checked.accounts]
-        channels, closed = open_channels(parts, chosen)
+        # Through these the words leave where an account is known to be down already.
+        spare = {account.fallback for account in chosen} - set(checked.accounts)
+        others = [account for account in self._settings.accounts if account.key in spare]
+        channels, closed = open_channels(parts, [*chosen, *others])
         if not channels:
             raise Refused(["no account can be used from here", *(f"{key}: {why}" for key, why in closed.items())])
         with parts.database.writing() as session:

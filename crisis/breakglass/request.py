@@ -143,7 +143,9 @@ def _incident(found: _Findings, session: Session, request: Request, unit: Unit) 
 def _accounts(
     found: _Findings, session: Session, settings: Settings, request: Request, playbook: Playbook, unit: Unit
 ) -> list[Account]:
-    configured = {account.key for account in settings.accounts}
+    # By the settings, because the local copy knows of no fallbacks: one that is kept for another would say it twice.
+    told = {account.key: account for account in settings.accounts}
+    kept = {one.fallback for one in told.values() if one.fallback in told and told[one.fallback].channel == one.channel}
     usable = [
         account
         for account in session.scalars(
@@ -151,7 +153,7 @@ def _accounts(
             .where(Account.unit_id == unit.id, Account.mode == request.mode, Account.active)
             .order_by(Account.key)
         )
-        if account.key in configured
+        if account.key in told and account.key not in kept
     ]
     wanted = list(request.channels or playbook.messages[request.message].channels)
     for name in request.channels:

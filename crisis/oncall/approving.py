@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crisis.actor import SYSTEM, Actor
 from crisis.broadcasts import notice, submit
-from crisis.models import Alert, Broadcast, BroadcastText, Escalation, Grant, User
+from crisis.models import Alert, Broadcast, BroadcastText, Escalation, Grant, Unit, User
 from crisis.oncall import alerts, pins
 from crisis.settings import Language, Settings
 from crisis.states import BroadcastState, EscalationPurpose, NotAllowed, Purpose, Role
@@ -58,7 +58,9 @@ def ask(session: Session, settings: Settings, now: datetime) -> int:
     for alert in _open_ones(session):
         if _settled(session.get_one(Broadcast, alert.broadcast_id), alert):
             alerts.close(session, SYSTEM, alert, "it has been judged", now)
-    units = set(session.scalars(select(Escalation.unit_id).where(Escalation.purpose == EscalationPurpose.APPROVAL)))
+    planned = select(Escalation.unit_id).where(Escalation.purpose == EscalationPurpose.APPROVAL)
+    # A unit that crisis.toml names no more has rows all the same, and nobody to speak for it.
+    units = set(session.scalars(planned.join(Unit).where(Unit.key.in_([one.key for one in settings.units]))))
     opened = 0
     if units:
         for broadcast, source in _wanted(session, units, now):

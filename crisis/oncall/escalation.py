@@ -11,17 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
 from crisis.db import rows_changed
 from crisis.models import Account, Alert, Ask, Escalation, EscalationStep, Rota, Unit, membership, new_id
 from crisis.oncall import alerts, approving, asking, flood, roster, wordings
+from crisis.sending.desk import trouble
 from crisis.settings import Language, Settings
 from crisis.states import AlertState, AskState, Mode, Purpose
 
+log = structlog.get_logger()
 Ways = dict[uuid.UUID, list[tuple[Account, str, Language]]]
 AT_ONCE = 5  # alerts moved in one transaction; the clock comes again while more are due
+ASK_ANEW = timedelta(seconds=30)  # after a step that ended in a defect
 LATEST_WORD = timedelta(minutes=10)  # a question may still leave so long after its step has ended
 
 
@@ -44,7 +48,14 @@ def climb(session: Session, settings: Settings, now: datetime, limit: int = AT_O
     known = Known()
     for alert in due:
         if alert.state is AlertState.OPEN:
-            _step(session, alert, known, settings, now)
+            try:
+                with session.begin_nested():
+                    _step(session, alert, known, settings, now)
+            except Exception as error:  # one that can't be asked about must not keep the others from being heard
+                if trouble(error):
+                    raise
+                log.exception("alert.not_asked_about", alert=str(alert.id))
+                alert.due_at, known = now + ASK_ANEW, Known()
         else:  # taken or closed by somebody whose change this is only catching up with
             alert.due_at = None
     session.flush()

@@ -57,6 +57,7 @@ def queue(session: Session, broadcast: Broadcast, wanted: Sequence[Try], now: da
     """
     if not wanted:
         return set()
+    session.refresh(broadcast, ["state"], with_for_update=True)  # so that nobody closes it meanwhile
     if broadcast.state is BroadcastState.CLOSED:  # everything so far was done; now there is more
         broadcast.state, broadcast.ended_at = BroadcastState.RELEASED, None
         session.flush()

@@ -83,6 +83,7 @@ def _demand_calm(session: Session, broadcast: Broadcast) -> None:
 def retry_failed(session: Session, actor: Actor, broadcast: Broadcast, account: Account) -> int:
     """Queue again what failed on one account, and only that. Returns how many."""
     actor.demand(Role.OFFICER, broadcast.unit_id)
+    session.refresh(broadcast, ["state"], with_for_update=True)  # so that nobody closes or stops it meanwhile
     if broadcast.state not in (BroadcastState.RELEASED, BroadcastState.CLOSED):
         raise NotAllowed("the broadcast was stopped; release a new one")
     _demand_calm(session, broadcast)

@@ -94,14 +94,13 @@ def end_queued(
 def finished(session: Session, now: datetime) -> int:
     """Released broadcasts with nothing left to do are closed. Returns how many."""
     open_left = exists().where(Tally.broadcast_id == Broadcast.id, Tally.state.in_(OPEN), Tally.count > 0)
+    done = (Broadcast.state == BroadcastState.RELEASED, Broadcast.leaves_at < now, ~open_left)
+    # Held first and asked anew: whoever queues more of it holds it, too, and what they queued is seen by then.
+    held = session.scalars(select(Broadcast.id).where(*done).limit(CHUNK).with_for_update(skip_locked=True)).all()
     return rows_changed(
         session,
         update(Broadcast)
-        .where(
-            Broadcast.state == BroadcastState.RELEASED,
-            Broadcast.leaves_at < now,
-            ~open_left,
-        )
+        .where(Broadcast.id.in_(held), *done)
         .values(state=BroadcastState.CLOSED, ended_at=now)
         .execution_options(synchronize_session=False),
     )

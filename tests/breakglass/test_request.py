@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import select, update
 
 from crisis.breakglass.request import Checked, Refused, check
+from crisis.breakglass.statement import prepare
 from crisis.models import Account, Broadcast, Destination, Incident, SignOff, Unit, User
 from crisis.playbooks import signoff
+from crisis.runtime import match_settings
 from crisis.states import Mode
-from tests.breakglass.scene import TITLE, Vault, request
+from tests.breakglass.scene import MACHINE, TITLE, Vault, request
 from tests.stories.town import SLOTS
 
 
@@ -39,6 +41,24 @@ def test_what_is_asked_for_is_found(here: Vault) -> None:
     assert found.accounts == EVERYWHERE
     assert checked(here, channels=("sms",)).accounts == ["sms-ous"]
     assert all("drill" in key for key in checked(here, mode=Mode.DRILL).accounts)
+
+
+def test_an_account_kept_for_another_says_nothing_twice_and_stands_in_nobodys_way(here: Vault) -> None:
+    here.town.populate(1)
+    parts, told = here.town.runtime, list(here.town.runtime.settings.accounts)
+    (own,) = [one for one in told if one.key == "sms-ous"]
+    told[told.index(own)] = own.model_copy(update={"fallback": "sms-spare"})
+    told.append(own.model_copy(update={"key": "sms-spare", "fallback": None}))
+    settings = parts.settings.model_copy(update={"accounts": tuple(told)})
+    with parts.database.writing() as session:
+        match_settings(session, settings)
+    with parts.database.writing() as session:
+        found = check(session, settings, parts.playbooks.shelf(), request(), datetime.now(UTC))
+        assert found.accounts == EVERYWHERE
+        actor = MACHINE.actor(session.get_one(User, found.user_id))
+        made = prepare(session, actor, settings, found, datetime.now(UTC))
+        assert session.get_one(Broadcast, made.broadcast_id).accounts
+        session.rollback()
 
 
 @pytest.mark.parametrize(

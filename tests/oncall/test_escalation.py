@@ -11,9 +11,21 @@ from sqlalchemy import func, select
 from crisis.actor import SYSTEM
 from crisis.channels.base import Inbound
 from crisis.models import Absence, Account, Alert, Ask, AuditRow, Broadcast, Delivery, Destination, InboundRow, Person
-from crisis.oncall import alerts, answering, escalation
+from crisis.oncall import alerts, answering, approving, escalation, escalation_plan
 from crisis.oncall.alerts import Opening
-from crisis.states import AlertState, AskState, DeliveryState, InboundState, Mode, NotAllowed, Purpose, Role
+from crisis.oncall.escalation_plan import Step
+from crisis.states import (
+    AlertState,
+    AskState,
+    BroadcastState,
+    DeliveryState,
+    EscalationPurpose,
+    InboundState,
+    Mode,
+    NotAllowed,
+    Purpose,
+    Role,
+)
 from crisis.triage import inbox
 from tests.broadcasts.scene import Scene
 from tests.oncall.scene import alert_now, an_escalation, asked, later, opened, person_id, steps_asked, ticked
@@ -263,3 +275,47 @@ def test_an_alert_is_answered_by_text_as_it_says_itself(
     with scene.runtime.database.reading() as session:
         found = session.scalars(select(InboundRow.text).where(InboundRow.state == InboundState.WAITING)).all()
     assert found == waits
+
+
+def test_an_alert_that_cannot_be_asked_about_keeps_no_other_from_being_heard(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one of a unit that crisis.toml names no more. It is tried again, and the others climb."""
+    an_escalation(scene)
+    now = datetime.now(UTC)
+    odd = opened(scene, "odd", now=now - timedelta(seconds=1))
+    others = [opened(scene, key, now=now) for key in ("disk", "door")]
+    right = escalation._whom
+
+    def broken(session, step, alert, *rest):
+        if alert.id == odd:
+            raise StopIteration
+        return right(session, step, alert, *rest)
+
+    monkeypatch.setattr(escalation, "_whom", broken)
+    assert ticked(scene, now) == 3
+    assert [len(asked(scene, one)) > 0 for one in (odd, *others)] == [False, True, True]
+    monkeypatch.undo()
+    assert ticked(scene, now + timedelta(seconds=20)) == 0, "nobody turns in circles about it"
+    ticked(scene, now + escalation.ASK_ANEW)
+    assert asked(scene, odd)
+
+
+def test_an_approval_that_waits_in_a_unit_we_know_no_more_is_no_trouble_of_the_others(scene: Scene) -> None:
+    with scene.runtime.database.writing() as session:
+        escalation_plan.save(
+            session, SYSTEM, scene.units["ous"], None, key="yes", name="Yes",
+            purpose=EscalationPurpose.APPROVAL, repeats=1,
+            steps=[Step("person", person_id(scene, "own-anne"), 300)],
+        )  # fmt: skip
+        session.add(
+            Broadcast(
+                unit_id=scene.units["ous"], mode=Mode.LIVE, purpose=Purpose.CALL_OUT, state=BroadcastState.SUBMITTED,
+                playbook="p", message="m", phase="call_out", authority="dual", digest="d", submitted_at=scene.now, submitted_by=scene.users["kari"],
+            )
+        )  # fmt: skip
+    known = tuple(one for one in scene.settings.units if one.key != "ous")
+    with scene.runtime.database.writing() as session:
+        assert approving.ask(session, scene.settings.model_copy(update={"units": known}), scene.now) == 0
+    with scene.runtime.database.writing() as session:
+        assert approving.ask(session, scene.settings, scene.now) == 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from crisis.channels.base import Rejected
 from crisis.db import Database
 from crisis.models import Account, Broadcast
 from crisis.sending import resolve
+from crisis.sending.sweep import finished
 from crisis.states import BroadcastState, DeliveryState, NotAllowed, Role
 from tests.sending.world import Provider, World, world
 
@@ -78,3 +80,40 @@ def test_a_stopped_broadcast_is_not_tried_again(here: World) -> None:
         session.get_one(Broadcast, broadcast).state = BroadcastState.STOPPED
     with pytest.raises(NotAllowed):
         retry(here, broadcast)
+
+
+def test_what_is_retried_while_the_clock_closes_the_broadcast_still_leaves(here: World) -> None:
+    """Whoever comes second sees what the first did: else it would stand in the queue of something that is over."""
+    broadcast, done = failed(here), threading.Event()
+    later = here.clock() + timedelta(minutes=1)
+
+    def close() -> None:
+        with here.database.writing() as session:
+            finished(session, later)
+        done.set()
+
+    clock = threading.Thread(target=close)
+    with here.database.writing() as session:
+        officer = Actor(None, "officer", frozenset({(here.unit_id, Role.OFFICER)}))
+        row, account = session.get_one(Broadcast, broadcast), session.scalars(select(Account)).one()
+        clock.start()
+        if not here.database.is_sqlite:  # there the clock waits for us
+            assert done.wait(10)
+        assert resolve.retry_failed(session, officer, row, account) == 1
+    clock.join()
+    here.clock.now = datetime.now(UTC)
+    here.drain(Provider())
+    assert here.states(broadcast) == {DeliveryState.ACCEPTED: 2} == here.counted(broadcast)
+
+
+def test_the_clock_does_not_close_what_is_just_being_retried(here: World) -> None:
+    broadcast = failed(here)
+    with here.database.writing() as session:
+        officer = Actor(None, "officer", frozenset({(here.unit_id, Role.OFFICER)}))
+        row, account = session.get_one(Broadcast, broadcast), session.scalars(select(Account)).one()
+        assert resolve.retry_failed(session, officer, row, account) == 1
+        if not here.database.is_sqlite:
+            with here.database.writing() as clock:
+                assert finished(clock, here.clock() + timedelta(minutes=1)) == 0
+    with here.database.reading() as session:
+        assert session.get_one(Broadcast, broadcast).state is BroadcastState.RELEASED

@@ -13,11 +13,11 @@ from email.utils import parseaddr
 from html.parser import HTMLParser
 
 from crisis.channels.base import Inbound, Receipt
+from crisis.channels.text.unmarked import without_marked_sections
 
 LONGEST_TEXT = 20_000
 _MESSAGE_ID = re.compile(r"<[^<>\s@]{1,200}@[^<>\s@]{1,200}>")
 _FROM = re.compile(r"^From:[^\r\n]{0,200}?([\w.+-]{1,64}@[\w.-]{1,190})", re.IGNORECASE | re.MULTILINE)
-_MARKED = re.compile(r"<!\[[^>]*>?")  # Word's conditions among others; the parser gives up on those it does not know
 _MACHINES = frozenset({"bulk", "junk", "list", "auto_reply"})  # Precedence, as mail programs have long used it
 
 
@@ -134,7 +134,7 @@ class _Words(HTMLParser):
 
 def _plain(markup: str) -> str:
     reader = _Words()
-    reader.feed(_MARKED.sub("", markup))
+    reader.feed(without_marked_sections(markup))
     return re.sub(r"\n\s*\n+", "\n\n", "".join(reader.words)).strip()
 
 

@@ -5,10 +5,12 @@ Nothing of the markup survives: no script, no address that is not shown, no styl
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from html.parser import HTMLParser
 
+_MARKED = re.compile(r"<!\[[^>]*>?")
 _LINES = frozenset({"br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "div", "pre", "figcaption"})
 _PARAGRAPHS = frozenset({"p", "blockquote", "ul", "ol", "table", "section", "article"})
 _UNSEEN = frozenset({"script", "style", "template", "head", "title", "noscript", "iframe", "object", "svg"})
@@ -20,13 +22,18 @@ def plain_text(markup: str, links: Mapping[str, str] | None = None) -> str:
     `links` says what was written where an address is linked, for networks that show less of it.
     """
     reader = _Reader(links or {})
-    reader.feed(markup)
+    reader.feed(without_marked_sections(markup))
     reader.close()
     lines = ["".join(line.replace("\n", " ")).strip() for line in "".join(reader.parts).split(_BREAK)]
     text = "\n".join(lines).strip("\n")
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text
+
+
+def without_marked_sections(markup: str) -> str:
+    """`markup` without what begins as one, such as Word's conditions: the parser gives up on those it does not know."""
+    return _MARKED.sub("", markup)
 
 
 def comparable(text: str) -> str:
