@@ -326,7 +326,8 @@ class Reply(Base):
     ask_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ask.id", ondelete="CASCADE"))
     way: Mapped[str] = mapped_column(String(20))
     reference: Mapped[str] = mapped_column(String(200))  # the provider's id of what carried it: counted once
-    word: Mapped[str] = mapped_column(String(10))  # yes | no | later | unclear | unproven (before the PIN) | wrong_pin
+    # yes | no | later | unclear | unproven (before the PIN) | wrong_pin | begun (3 on the telephone, and no minutes yet)
+    word: Mapped[str] = mapped_column(String(10))
     minutes: Mapped[int | None]
     raw: Mapped[str] = mapped_column(String(500), default="")
     at: Mapped[datetime] = mapped_column(default=utcnow)

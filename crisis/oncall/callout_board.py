@@ -56,7 +56,7 @@ class Asked:
     answered_at: datetime | None
     tried_again_at: datetime | None
     heard: str = ""  # what they wrote last, when nobody understood it
-    claims: str = ""  # yes | no | later: what somebody said last who did not prove to be this person
+    claims: str = ""  # yes | no | later: said without proof; begun: yes, but the phone was put down before the minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +189,19 @@ def _heard(session: Session, ask_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, _L
         return {}
     rows = session.execute(
         select(Reply.ask_id, Reply.raw, Reply.word, Reply.minutes)
-        .where(Reply.ask_id.in_(ask_ids), Reply.word.in_(["unclear", "unproven"]))
+        .where(Reply.ask_id.in_(ask_ids), Reply.word.in_(["unclear", "unproven", "begun"]))
         .order_by(Reply.at, Reply.id)
     )
     return {
-        row.ask_id: _Last(claims=claim(row.raw, row.minutes)) if row.word == "unproven" else _Last(row.raw)
+        row.ask_id: _Last(row.raw) if row.word == "unclear" else _Last(claims=claim(row.word, row.raw, row.minutes))
         for row in rows
     }
 
 
-def claim(raw: str, minutes: int | None) -> str:
-    """What an answer without proof says: a key on the telephone, or a text that means yes."""
+def claim(word: str, raw: str, minutes: int | None) -> str:
+    """What was said and does not count by itself: `Asked.claims`. Without proof, a key on the telephone or a text for yes."""
+    if word == "begun":
+        return word
     return "later" if minutes else "no" if raw == "2" else "yes"
 
 

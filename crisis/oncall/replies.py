@@ -142,11 +142,17 @@ class _Line:
             case "2":
                 return self.take("no")
             case "3":
+                self.begun()
                 return Speech([said.minutes], self.language, self.step("minutes"), MINUTE_DIGITS)
             case "9":
                 return self.menu(*self.text(), *self.news())
             case _:
                 return self.menu(said.again)
+
+    def begun(self) -> None:
+        """Yes, but when? If the phone is put down now, a person must see that something was said."""
+        if self.call_out is not None and not self.called_in:
+            answering.keep(self.session, self.ask.id, Said("begun", "voice", self.reference(), None, "3"), self.now)
 
     def minutes(self) -> Speech:
         typed = self.press.digits.strip("#*")

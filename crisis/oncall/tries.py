@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.channels.registry import FACTS
-from crisis.models import Account, Ask, Broadcast, CallOut, Delivery, Person, ReceiptRow, new_id
+from crisis.models import Account, Ask, Broadcast, CallOut, Delivery, Person, ReceiptRow, Reply, new_id
 from crisis.oncall.candidates import addresses_of
 from crisis.oncall.waves import way_of
 from crisis.queues import wake
@@ -185,10 +185,15 @@ def conclude(session: Session, call_out: CallOut, broadcast: Broadcast, now: dat
             Account.paused_reason.is_not(None), and_(Delivery.attempts > 0, Delivery.first_attempt_at <= now - patience)
         ),
     )
+    begun = (
+        select(Reply.id)
+        .where(Reply.ask_id == Ask.id, Reply.word == "begun", Reply.at >= Delivery.first_attempt_at)
+        .exists()
+    )
     rows = session.execute(
         select(
             *(Ask.id, Ask.tries, Delivery.id.label("delivery_id"), Delivery.state, Delivery.say, Delivery.changed_at),
-            *(Delivery.account_id, Account.channel, word.label("word")),
+            *(Delivery.account_id, Account.channel, word.label("word"), begun.label("begun")),
         )
         .join(Delivery, and_(Delivery.ask_id == Ask.id, Delivery.round == Ask.tries))
         .join(Account, Account.id == Delivery.account_id)
@@ -215,20 +220,18 @@ def conclude(session: Session, call_out: CallOut, broadcast: Broadcast, now: dat
         if became is None:
             continue
         state, why = became
-        due_at = now if row.tries < call_out.tries else None
-        changes.append({"id": row.id, "state": state, "why": why[:200], "due_at": due_at})
+        # Whoever began to answer and put the phone down is not rung again: a person finds out what they meant.
+        due_at = now if row.tries < call_out.tries and not row.begun else None
+        changes.append({"id": row.id, "state": state, "why": why[:200], "due_at": due_at, "unclear": row.begun})
     if changes:
         # Compare-and-set: an answer that came meanwhile stays.
         changed = update(Ask.__table__).where(  # type: ignore[arg-type]
             Ask.__table__.c.id == bindparam("ask"), Ask.__table__.c.state == AskState.RINGING
         )
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("state", "why", "due_at")}
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("state", "why", "due_at", "unclear")}
         session.connection().execute(
             changed.values(**values),
-            [
-                {"ask": one["id"], "new_state": one["state"], "new_why": one["why"], "new_due_at": one["due_at"]}
-                for one in changes
-            ],
+            [{"ask": one.pop("id"), **{f"new_{name}": value for name, value in one.items()}} for one in changes],
         )
 
 

@@ -75,7 +75,7 @@ def test_three_and_minutes_and_bad_minutes_are_asked_for_again(night: Night, nur
     for bad in ("0", "#", "99999", "*12*"):
         said = press(night, nurse, "digits", bad, "minutes")
         assert (said.ask == "minutes") is (bad != "*12*")
-    assert kept(night) == ["later"]  # stars around a number are only how it was keyed
+    assert kept(night) == ["begun", "later"]  # stars around a number are only how it was keyed
 
 
 def test_nobody_is_taken_at_their_silence_and_a_machine_is_never_a_yes(night: Night, nurse: uuid.UUID) -> None:

@@ -119,6 +119,27 @@ def test_a_key_goes_to_the_action_and_its_answer_is_followed(
     assert [one["code"] for one in simulator.state("refused")["refused"]] == [12300]
 
 
+@pytest.mark.parametrize(
+    ("keys", "puts_down", "told"),
+    [
+        ([], "words", False),
+        ([], "question", False),
+        (["25"], "typing", False),
+        (["1"], "key", True),
+        (["1"], "confirmation", True),
+    ],
+)
+def test_a_phone_is_put_down_at_any_moment(
+    simulator: Simulator, control: Control, ring: Any, hook: Hook, keys: list[str], puts_down: str, told: bool
+) -> None:
+    control(f"phones/{PHONE}/habit", does="answer", keys=keys, puts_down=puts_down)
+    markup = ask(hook.url)
+    ring(markup.replace('numDigits="1"', 'numDigits="8"') if puts_down == "typing" else markup)
+    (call,) = ended(simulator)
+    assert call["status"] == "completed"
+    assert bool([path for path, _, _ in hook.got if path.startswith("/keys")]) is told
+
+
 @pytest.mark.parametrize("does", ["answer", "voicemail"])
 def test_no_key_is_told_to_nobody_and_the_call_goes_on(
     simulator: Simulator, control: Control, ring: Any, hook: Hook, does: str

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from crisis import passwords
 from crisis.models import Ask, AuditRow, Broadcast, CallOut, Delivery, Destination, Incident, Person, Reply, Unit, User
 from crisis.oncall import callout, callout_plan
 from crisis.oncall.callout_plan import Wanted
@@ -73,6 +74,23 @@ class Ward:
         address = f"{self.here.simulator.url}{path}"
         request = urllib.request.Request(address, json.dumps(given).encode(), {"Content-Type": "application/json"})
         urllib.request.urlopen(request, timeout=10).close()
+
+    def pin(self, phone: str, pin: str) -> None:
+        """Whoever has this phone has set a PIN."""
+        digest = passwords.hashed(pin)
+        with self.here.runtime.database.writing() as session:
+            theirs = select(Destination.person_id).where(Destination.address == phone)
+            session.scalars(select(Person).where(Person.id.in_(theirs))).one().pin = digest
+
+    def became(self, phone: str) -> tuple[AskState, bool, list[str]]:
+        """What has become of whoever has this phone: the state, whether a person must look, and everything they said."""
+        with self.here.runtime.database.reading() as session:
+            theirs = select(Destination.person_id).where(Destination.address == phone)
+            ask = session.scalars(
+                select(Ask).where(Ask.call_out_id == self.call_out_id, Ask.person_id.in_(theirs))
+            ).one()
+            said = session.scalars(select(Reply.word).where(Reply.ask_id == ask.id).order_by(Reply.at, Reply.id)).all()
+            return ask.state, ask.unclear, list(said)
 
     def start(self, number: int, **more: Any) -> None:
         """Call out so many nurses, by telephone unless other ways are named."""

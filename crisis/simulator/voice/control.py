@@ -55,7 +55,7 @@ class Telephones:
         return web.json_response({"crowds": len(self._exchange.crowds)}, status=201)
 
     async def _habit(self, request: web.Request) -> web.Response:
-        """What one phone does from now on: {does, keys?, after?, thinks?, taken_for?}."""
+        """What one phone does from now on: {does, keys?, after?, thinks?, taken_for?, puts_down?}."""
         given, number = await body(request), _phone(request)
         try:
             self._exchange.habits[number] = habit(given)

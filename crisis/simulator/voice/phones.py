@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Does = Literal["answer", "voicemail", "ignore", "busy", "failed", "hang_up"]
+PUTS_DOWN = ("words", "question", "typing", "key", "confirmation")
+"""When a phone is put down: while the words are said, before a key, with a number half typed, right after the last key,
+or while its answer is said."""
 SHARES = ("yes", "no", "later", "silent", "voicemail", "ignore", "busy", "failed", "hang_up")
 """What a crowd's phones may do. "silent" takes the call and presses nothing; "hang_up" takes it and ends it at once."""
 
@@ -29,6 +32,8 @@ class Habit:
     """Seconds before each key."""
     taken_for: str = ""
     """What the machine detection guesses; empty: what is true."""
+    puts_down: str = ""
+    """One of PUTS_DOWN, once its keys are used up; empty: it listens to the end."""
 
 
 class Crowd:
@@ -73,7 +78,7 @@ class Crowd:
 
 def habit(given: dict[str, Any]) -> Habit:
     """One phone's habit from plain values. Raises BadScript."""
-    known = {"does", "keys", "after", "thinks", "taken_for"}
+    known = {"does", "keys", "after", "thinks", "taken_for", "puts_down"}
     if unknown := sorted(set(given) - known):
         raise BadScript(f"unknown {', '.join(unknown)}; a phone has {', '.join(sorted(known))}")
     does = given.get("does", "answer")
@@ -84,7 +89,10 @@ def habit(given: dict[str, Any]) -> Habit:
     if any(not isinstance(one, str) or not one or set(one) - set("0123456789#*") for one in keys):
         raise BadScript("keys are texts of 0 to 9, # and *")
     after, thinks = (_number(given.get(name, 0), name, 0, 3600) for name in ("after", "thinks"))
-    return Habit(does, keys, after, thinks, str(given.get("taken_for") or ""))
+    puts_down = str(given.get("puts_down") or "")
+    if puts_down and puts_down not in PUTS_DOWN:
+        raise BadScript(f"puts_down is {', '.join(PUTS_DOWN)}")
+    return Habit(does, keys, after, thinks, str(given.get("taken_for") or ""), puts_down)
 
 
 def _number(value: Any, name: str, low: float, high: float) -> float:

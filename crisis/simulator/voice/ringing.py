@@ -6,6 +6,7 @@ Statuses are told in their order, beside the call, so that a slow webhook does n
 import asyncio
 import contextlib
 import time
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 
@@ -26,6 +27,18 @@ _ENDS = {"busy": "busy", "failed": "failed"}
 
 class _HungUp(Exception):
     """The phone was put down."""
+
+
+@dataclass(slots=True)
+class _Hand:
+    """Who holds the phone: the keys still to press, and when it is put down."""
+
+    keys: list[str]
+    thinks: float = 0.0
+    puts_down: str = ""
+
+    def lets_go(self, moment: str) -> bool:
+        return not self.keys and self.puts_down == moment
 
 
 class Ringing:
@@ -73,7 +86,7 @@ class Ringing:
         if habit.does == "hang_up":
             call.note("phone", "hung up at once")
         else:
-            await self._talk(call, list(habit.keys), habit.thinks)
+            await self._talk(call, _Hand(list(habit.keys), habit.thinks, habit.puts_down))
         return "completed"
 
     async def _ring(self, call: Call) -> Habit | None:
@@ -111,47 +124,48 @@ class Ringing:
             }
             await self._callbacks.post(call.order.heard_at, call.account.auth_token, form, f"machine {call.sid}")
 
-    async def _talk(self, call: Call, keys: list[str], thinks: float) -> None:
+    async def _talk(self, call: Call, hand: _Hand) -> None:
         """Follow the markup, and what answers to keys say, until nothing follows."""
         try:
             steps = read(call.order.markup) if call.order.markup else await self._fetch(call, call.order.url, {})
-            await self._follow(call, steps, keys, thinks)
+            await self._follow(call, steps, hand)
         except Broken as broken:
             if not call.order.fallback:
                 raise
             self._ledger.refuse("twilio", "markup", broken.code, f"{call.sid}: {broken}", call.account.name)
             steps = await self._fetch(call, call.order.fallback, {"ErrorCode": str(broken.code)})
-            await self._follow(call, steps, keys, thinks)
+            await self._follow(call, steps, hand)
 
-    async def _follow(self, call: Call, steps: tuple[Verb, ...], keys: list[str], thinks: float) -> None:
+    async def _follow(self, call: Call, steps: tuple[Verb, ...], hand: _Hand) -> None:
         for _ in range(MOST_PROGRAMS):
-            following = await self._steps(call, steps, keys, thinks)
+            following = await self._steps(call, steps, hand)
             if following is None:
                 return
             steps = following
         raise Broken(12400, f"more than {MOST_PROGRAMS} answers in one call")
 
-    async def _steps(
-        self, call: Call, steps: tuple[Verb, ...], keys: list[str], thinks: float
-    ) -> tuple[Verb, ...] | None:
+    async def _steps(self, call: Call, steps: tuple[Verb, ...], hand: _Hand) -> tuple[Verb, ...] | None:
         """One answer's steps; what replaces them, or None when the call is over."""
         for step in steps:
             match step.name:
                 case "Say" | "Play":
-                    await self._wait(call, self._say(call, step))
+                    said = self._say(call, step)
+                    if hand.lets_go("words") or hand.lets_go("confirmation"):
+                        call.hung.set()
+                    await self._wait(call, said)
                 case "Pause":
                     await self._wait(call, float(step.given.get("length", "1")))
                 case "Redirect":
                     return await self._fetch(call, step.text, {})
                 case "Gather":
-                    digits = await self._gather(call, step, keys, thinks)
+                    digits = await self._gather(call, step, hand)
                     if digits or step.given.get("actionOnEmptyResult") == "true":
                         return await self._fetch(call, step.given.get("action", ""), {"Digits": digits})
                 case "Reject" | "Hangup":
                     return None
         return None
 
-    async def _gather(self, call: Call, step: Verb, keys: list[str], thinks: float) -> str:
+    async def _gather(self, call: Call, step: Verb, hand: _Hand) -> str:
         """The keys that came while and after it was said."""
         loop = asyncio.get_running_loop()
         patience = float(step.given.get("timeout", "5"))
@@ -159,9 +173,11 @@ class Ringing:
             call.keys.get_nowait()
         said = sum(self._say(call, inner) if inner.name != "Pause" else 1 for inner in step.inner)
         until = loop.time() + (said + patience) / self._exchange.speed
-        if keys:
-            waits = thinks / self._exchange.speed
-            loop.call_later(waits, _press, call, keys.pop(0))
+        if hand.lets_go("words") or hand.lets_go("question"):
+            loop.call_later(0 if hand.puts_down == "words" else said / self._exchange.speed, call.hung.set)
+        elif hand.keys:
+            waits = hand.thinks / self._exchange.speed
+            loop.call_later(waits, _press, call, hand.keys.pop(0), hand.lets_go("typing"))
             until = max(until, loop.time() + waits + patience)
         most, last, digits = int(step.given.get("numDigits", "1000")), step.given.get("finishOnKey", "#"), ""
         while len(digits) < most:
@@ -172,6 +188,8 @@ class Ringing:
             until = loop.time() + patience / self._exchange.speed
         if digits:
             call.note("phone", f"pressed {digits}")
+            if hand.lets_go("key"):
+                call.hung.set()  # the key was heard, its answer is not
         return digits
 
     async def _key(self, call: Call, seconds: float) -> str | None:
@@ -252,9 +270,11 @@ def _end_unanswered(call: Call, habit: Habit | None) -> str:
     return _ENDS[habit.does] if habit is not None else "no-answer"
 
 
-def _press(call: Call, keys: str) -> None:
+def _press(call: Call, keys: str, puts_down: bool) -> None:
     for key in keys:
         call.keys.put_nowait(key)
+    if puts_down:
+        call.hung.set()
 
 
 def _form(call: Call) -> dict[str, str]:
