@@ -18,7 +18,7 @@ from benchmarks.learn_urgency import examples_of, learn, seen_in
 from crisis.triage import classifier, language, urgency
 from crisis.triage.fold import Folder
 from crisis.triage.normalise import clean
-from crisis.triage.rules import OTHER, OWN_LANGUAGES, UNKNOWN, finder
+from crisis.triage.rules import OTHER, OWN_LANGUAGES, UNKNOWN, Lane, finder
 from crisis.triage.understanding import Reader
 
 KEYWORDS = re.compile(
@@ -37,7 +37,7 @@ Scores = dict[str, list[float]]
 def scores(known: Sequence[Message]) -> Scores:
     """Every message's place by each way of sorting."""
     texts = [message.text for message in known]
-    points, told = zip(*map(rule_points, texts), strict=True)
+    points, told, lanes = zip(*map(by_rules, texts), strict=True)
     seen = [seen_in(text) for text in texts]
     odds = [0.0] * len(known)
     for event in sorted({message.event for message in known}):
@@ -51,16 +51,18 @@ def scores(known: Sequence[Message]) -> Scores:
         "newest first": [float(place) for place in shuffled],
         "keywords": [float(len(set(KEYWORDS.findall(text.lower())))) for text in texts],
         "rules only": list(points),
-        "with classifier": [float(urgency.level(*both)) for both in zip(points, odds, strict=True)],
+        "with classifier": [float(urgency.level(*one)) for one in zip(points, odds, lanes, strict=True)],
     }
 
 
-def rule_points(text: str) -> tuple[float, str]:
+def by_rules(text: str) -> tuple[float, str, Lane]:
+    """What the rules alone say: points, language, lane."""
     taken = clean(text)
     told = language.detect(taken)
     looks = _finders[told if told in (*OWN_LANGUAGES, UNKNOWN) else OTHER]
-    reasons = urgency.points(taken, looks.find(taken.words), looks.own, frozenset())
-    return float(sum(reason.points for reason in reasons)), told
+    finds = looks.find(taken.words)
+    reasons = urgency.points(taken, finds, looks.own, frozenset())
+    return float(sum(reason.points for reason in reasons)), told, urgency.lane(taken, finds)
 
 
 _finders = {name: finder(name) for name in (*OWN_LANGUAGES, OTHER, UNKNOWN)}

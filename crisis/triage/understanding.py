@@ -54,9 +54,8 @@ class Reader:
             )
         total = sum(reason.points for reason in reasons if not reason.say.words.startswith("known from"))
         reasons.sort(key=lambda reason: -abs(reason.points))
-        return Understood(
-            told, urgency.lane(taken, finds), urgency.level(total, odds), tuple(reasons), fold.fold(taken)
-        )
+        lane = urgency.lane(taken, finds)
+        return Understood(told, lane, urgency.level(total, odds, lane), tuple(reasons), fold.fold(taken))
 
 
 def understand(

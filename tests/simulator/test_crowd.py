@@ -16,6 +16,7 @@ import pytest
 from crisis.simulator.crowd.script import LANGUAGES, MOST_KIN, SHARES, TRAPPED, BadCrowd, crowd, words
 from crisis.simulator.network import Seen
 from crisis.simulator.server import Simulator
+from crisis.triage.understanding import understand
 
 CHANNELS = ["x", "facebook", "mastodon", "sms", "email"]
 
@@ -36,6 +37,14 @@ def test_three_are_trapped_however_large_it_is(size: int) -> None:
     assert kinds["kin"] == (MOST_KIN if size == 5_000 else 4)
     assert len({one.channel for one in made if one.kind == "trapped"}) == TRAPPED
     assert len({one.text for one in made if one.kind == "rumour"}) > min(2, kinds["rumour"] - 1)
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_the_three_are_read_before_all_families_who_search(seed: int) -> None:
+    made = crowd(seed=seed, size=400, channels=CHANNELS, place="Oslo S")
+    urgent = [(understand(one.text).urgency, one.kind) for one in made]
+    least = min(urgency for urgency, kind in urgent if kind == "trapped")
+    assert [kind for urgency, kind in urgent if urgency >= least and kind not in ("trapped", "repost")] == []
 
 
 def test_every_kind_has_words_in_every_language() -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Any
@@ -140,7 +141,7 @@ class Crowds:
             letter["Message-ID"] = f"<crowd-{one.number}-{id(letter):x}@people.example>"
             letter["In-Reply-To"] = letter["References"] = ours.message_id
             letter.set_content(one.text)
-            self._internet.mailboxes.store(letter.as_bytes(), one.author, [address], secure=True, login="")
+            self._internet.mailboxes.come_back(ours.login, letter.as_bytes(policy=policy.SMTP))
 
         return say
 
