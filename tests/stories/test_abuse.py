@@ -58,7 +58,7 @@ def ask_everywhere(here: Town, rows: dict[str, InboundRow]) -> None:
                 abuse.report(session, actor, row.id, "harassment", now)
 
 
-def ended(here: Town, table: type[Hiding] | type[AbuseReport], rows: dict[str, InboundRow]) -> dict[str, str]:
+def ended(here: Town, table: type[Hiding | AbuseReport], rows: dict[str, InboundRow]) -> dict[str, str]:
     """How each ended; empty while one is under way."""
     with here.runtime.database.reading() as session:
         states = {name: session.get_one(table, row.id).state for name, row in rows.items()}
