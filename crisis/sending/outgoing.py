@@ -61,7 +61,8 @@ class Known:
 
     texts: dict[str, BroadcastText] = field(default_factory=dict)
     broadcasts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    answered: dict[str, str] = field(default_factory=dict)  # by broadcast: the provider id of what it answers
+    # By broadcast: provider ids of the thread an answer leaves on, oldest first; the last is what it answers.
+    answered: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ids: dict[str, uuid.UUID] = field(default_factory=dict)
 
     def id(self, told: str) -> uuid.UUID:
@@ -126,7 +127,7 @@ def outgoing(
     claimed = []
     for row in rows:
         delivery_id, text, thread = uuid.UUID(row.id), known.texts[row.text_id], threads.get(row.id, ())
-        answered = known.answered.get(row.broadcast_id)
+        answered = known.answered.get(row.broadcast_id, ())
         out = Outgoing(
             reference=f"{row.id}.{row.attempts}",
             delivery_id=row.id,
@@ -134,8 +135,8 @@ def outgoing(
             language=row.language,
             text=_personal(text.text, row, personal),
             title=text.title,
-            reply_to=answered or (thread[-1] if thread and row.manner != Manner.APART else None),
-            thread=thread if row.manner != Manner.APART else (),
+            reply_to=answered[-1] if answered else thread[-1] if thread and row.manner != Manner.APART else None,
+            thread=answered or (thread if row.manner != Manner.APART else ()),
             first_attempt_at=row.first_attempt_at,
             # An answer to one person is no bulk mail.
             unsubscribe_url=unsubscribe_url(delivery_id) if unsubscribe_url and not answered else None,
@@ -158,10 +159,11 @@ def outgoing(
     return claimed
 
 
-def _answered(session: Session, broadcast_id: uuid.UUID) -> str:
-    """What the inbound that an answer goes to is called by its provider, on whose thread it leaves."""
-    asked = select(InboundRow.provider_id).join(Answer, Answer.inbound_id == InboundRow.id)
-    return session.scalars(asked.where(Answer.broadcast_id == broadcast_id)).one()
+def _answered(session: Session, broadcast_id: uuid.UUID) -> tuple[str, ...]:
+    """What the inbound that an answer goes to is called by its provider, after what that one itself answers."""
+    asked = select(InboundRow.in_reply_to, InboundRow.provider_id).join(Answer, Answer.inbound_id == InboundRow.id)
+    above, inbound = session.execute(asked.where(Answer.broadcast_id == broadcast_id)).one()
+    return (above, inbound) if above else (inbound,)
 
 
 def _changed(session: Session, rows: Sequence[Row]) -> dict[str, str]:

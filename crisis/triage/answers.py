@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from crisis.broadcasts.compose import UNREADABLE, incident_link
 from crisis.channels.base import Size
 from crisis.channels.registry import FACTS
-from crisis.models import Account, Answer, Broadcast, HandOver, InboundRow, Incident, OptOut
+from crisis.models import Account, Answer, Broadcast, BroadcastText, Delivery, HandOver, InboundRow, Incident, OptOut
 from crisis.playbooks import signoff, slots
 from crisis.playbooks.digest import ANSWERS, digest
 from crisis.playbooks.fill import Rendered, as_drill, fill
@@ -78,10 +78,12 @@ class Place:
     row: InboundRow
     account: Account
     unit: UnitSettings  # whose queue it stands in
+    subject: str = ""  # of the mail of ours that it answers; mailboxes hold a thread together by it, too
 
 
 def place(session: Session, row: InboundRow, settings: Settings, unit_key: str) -> Place:
-    return Place(row, session.get_one(Account, row.account_id), settings.unit(unit_key))
+    unit = settings.unit(unit_key)
+    return Place(row, session.get_one(Account, row.account_id), unit, _subject(session, row, unit))
 
 
 def obstacle(session: Session, at: Place, now: datetime) -> Sentence | None:
@@ -148,10 +150,11 @@ def finished(at: Place, language: Language, body: str) -> Words:
     text = body.strip()
     if facts.name in NAMED_FIRST and _HANDLE.fullmatch(handle := row.author.removeprefix("@")):
         text = f"@{handle} {text}"
-    title = _TITLES[language] % at.unit.name if facts.medium == "mailbox" else ""
+    title = at.subject or _TITLES[language] % at.unit.name if facts.medium == "mailbox" else ""
     rendered = Rendered(title, text)
     if row.mode is Mode.DRILL:
-        rendered = as_drill(rendered, language, facts.form)
+        marked = as_drill(rendered, language, facts.form)
+        rendered = replace(marked, title=title) if at.subject else marked  # the mail that it answers is marked already
     told = [str(row.id), facts.name, language, rendered.title if title else "", rendered.text]
     named = hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
     return Words(language, rendered.title if title else "", rendered.text, facts.measure(rendered.text), named)
@@ -214,6 +217,14 @@ def _given_before(session: Session, row: InboundRow) -> dict[str, list[str]]:
         if len(texts := found.setdefault(key, [])) < MOST_EARLIER:
             texts.append(text)
     return found
+
+
+def _subject(session: Session, row: InboundRow, unit: UnitSettings) -> str:
+    if FACTS[row.channel].medium != "mailbox" or row.delivery_id is None:
+        return ""
+    said = select(BroadcastText.title).join(Delivery, Delivery.text_id == BroadcastText.id)
+    title = session.scalars(said.where(Delivery.id == row.delivery_id)).one() or unit.name  # as the mail itself did
+    return f"Re: {title}"[:200]
 
 
 def _handed_over(session: Session, row: InboundRow) -> bool:
