@@ -41,7 +41,8 @@ How to add a page
    `<form data-confirm="Stop it?" data-confirm-yes="Stop">`.
 
 4. Words: `{{ _("...") }}` in templates, `gettext("...")` in routes, `refusal(error)` and `|told` for sentences of the
-   domain (`wording.py`); see `language.py` for the catalogues. The tests in tests/console walk every route and refuse one without a guard.
+   domain (`wording.py`); see `language.py` for the catalogues. A route that changes something and goes back to its page does
+   it `with acting() as session:`, which says there what was refused. The tests in tests/console walk every route and refuse one without a guard.
 """
 
 from crisis.console.app import create_app

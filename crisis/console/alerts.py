@@ -15,9 +15,9 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crisis.console.acting import acting
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, fragment, runtime, unit
-from crisis.console.wording import refusal
 from crisis.models import Alert, Ask, Escalation, Person, new_id, utcnow
 from crisis.oncall import alerts
 from crisis.oncall.escalation_plan import escalations_of
@@ -60,19 +60,16 @@ def now() -> ResponseReturnValue:
 @may(Role.OFFICER, Role.ADMINISTRATOR)
 def create() -> ResponseReturnValue:
     form = request.form
-    try:
-        with runtime().database.writing() as session:
-            told = alerts.Opening(
-                key=f"by hand {new_id()}",
-                title=form.get("title", ""),
-                text=form.get("text", ""),
-                escalation=form.get("escalation", ""),
-            )
-            alert, _ = alerts.open_alert(session, actor(), unit().id, _mode(form.get("mode")), told, utcnow())
-            return redirect(url_for("alerts.show", alert_id=alert.id))
-    except NotAllowed as error:
-        flash(refusal(error), "bad")
-        return redirect(url_for("alerts.index"))
+    with acting() as session:
+        told = alerts.Opening(
+            key=f"by hand {new_id()}",
+            title=form.get("title", ""),
+            text=form.get("text", ""),
+            escalation=form.get("escalation", ""),
+        )
+        alert, _ = alerts.open_alert(session, actor(), unit().id, _mode(form.get("mode")), told, utcnow())
+        return redirect(url_for("alerts.show", alert_id=alert.id))
+    return redirect(url_for("alerts.index"))
 
 
 @pages.get("/<uuid:alert_id>")

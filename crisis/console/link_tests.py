@@ -8,12 +8,12 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from crisis.console.acting import acting
 from crisis.console.guard import may
 from crisis.console.here import actor, fragment, runtime, unit
-from crisis.console.wording import refusal
 from crisis.models import LinkTest, TestedWay, utcnow
 from crisis.sending import link_test
-from crisis.states import NotAllowed, Role
+from crisis.states import Role
 
 pages = Blueprint("link_tests", __name__, url_prefix="/accounts/tests")
 SHOWN = 14  # tests: two weeks of nights
@@ -37,12 +37,9 @@ def now() -> ResponseReturnValue:
 @pages.post("/")
 @may(Role.OFFICER, Role.ADMINISTRATOR)
 def wish() -> ResponseReturnValue:
-    try:
-        with runtime().database.writing() as session:
-            link_test.wish(session, actor(), unit().id, runtime().settings, utcnow())
+    with acting() as session:
+        link_test.wish(session, actor(), unit().id, runtime().settings, utcnow())
         flash(gettext("The test begins within seconds. Nobody gets a message from it."), "good")
-    except NotAllowed as error:
-        flash(refusal(error), "bad")
     return redirect(url_for("link_tests.index"))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from crisis import passwords
 from crisis.console import identity
+from crisis.console.acting import acting
 from crisis.console.guard import signed_in
 from crisis.console.here import actor, runtime
 from crisis.console.rotas import local_moment
@@ -162,10 +163,7 @@ def _settings(session: Session, person: Person) -> UnitSettings:
 
 def _done(act: Callable[[Session], object], said: str, otherwise: str = "") -> ResponseReturnValue:
     """Do it, say so, and show the page again; `otherwise` is said where the act answers False."""
-    try:
-        with runtime().database.writing() as session:
-            good = act(session) is not False
+    with acting() as session:
+        good = act(session) is not False
         flash(said if good else otherwise, "good" if good else "bad")
-    except NotAllowed as error:
-        flash(refusal(error), "bad")
     return redirect(url_for("own_ways.show"))

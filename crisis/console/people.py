@@ -12,6 +12,7 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crisis.console.acting import acting
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.lists import Pager, asked_page
@@ -87,14 +88,11 @@ def remove(person_id: uuid.UUID) -> ResponseReturnValue:
 @may(Role.ADMINISTRATOR, Role.OFFICER)
 def absent(person_id: uuid.UUID) -> ResponseReturnValue:
     form, zone = request.form, unit().settings.tz
-    try:
-        with runtime().database.writing() as session:
-            person = _person(session, person_id)
-            starts, ends = local_moment(form.get("starts", ""), zone), local_moment(form.get("ends", ""), zone)
-            rota_plan.be_absent(session, actor(), person, starts, ends, form.get("reason", ""))
+    with acting() as session:
+        person = _person(session, person_id)
+        starts, ends = local_moment(form.get("starts", ""), zone), local_moment(form.get("ends", ""), zone)
+        rota_plan.be_absent(session, actor(), person, starts, ends, form.get("reason", ""))
         flash(gettext("The absence is noted."), "good")
-    except NotAllowed as error:
-        flash(refusal(error), "bad")
     return redirect(url_for("people.show", person_id=person_id))
 
 
@@ -134,16 +132,13 @@ def prove(person_id: uuid.UUID, destination_id: uuid.UUID) -> ResponseReturnValu
 def _prove(
     person_id: uuid.UUID, destination_id: uuid.UUID, act: Callable[[Session, Destination], object], said: str
 ) -> ResponseReturnValue:
-    try:
-        with runtime().database.writing() as session:
-            person, row = _person(session, person_id), session.get(Destination, destination_id)
-            if row is None or row.person_id != person.id:
-                abort(404)
-            good = act(session, row) is not False
+    with acting() as session:
+        person, row = _person(session, person_id), session.get(Destination, destination_id)
+        if row is None or row.person_id != person.id:
+            abort(404)
+        good = act(session, row) is not False
         otherwise = gettext("That is not the code we sent. Look again; nothing is changed.")
         flash(said if good else otherwise, "good" if good else "bad")
-    except NotAllowed as error:
-        flash(refusal(error), "bad")
     return redirect(url_for("people.show", person_id=person_id))
 
 

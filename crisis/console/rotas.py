@@ -17,6 +17,7 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crisis.console.acting import acting
 from crisis.console.guard import enter, may, public
 from crisis.console.here import actor, runtime, unit
 from crisis.console.wording import refusal
@@ -100,16 +101,13 @@ def change(rota_id: uuid.UUID) -> ResponseReturnValue:
 @may(Role.OFFICER, Role.ADMINISTRATOR)
 def stand_in(rota_id: uuid.UUID) -> ResponseReturnValue:
     form = request.form
-    try:
-        with runtime().database.writing() as session:
-            rota = _rota(session, rota_id)
-            zone = ZoneInfo(rota.zone)
-            person = _stands_in(form.get("person", ""))
-            starts, ends = local_moment(form.get("starts", ""), zone), local_moment(form.get("ends", ""), zone)
-            rota_plan.stand_in(session, actor(), rota, person, starts, ends, form.get("reason", ""), utcnow())
+    with acting() as session:
+        rota = _rota(session, rota_id)
+        zone = ZoneInfo(rota.zone)
+        person = _stands_in(form.get("person", ""))
+        starts, ends = local_moment(form.get("starts", ""), zone), local_moment(form.get("ends", ""), zone)
+        rota_plan.stand_in(session, actor(), rota, person, starts, ends, form.get("reason", ""), utcnow())
         flash(gettext("The change is made."), "good")
-    except NotAllowed as error:
-        flash(refusal(error), "bad")
     return redirect(url_for("rotas.show", rota_id=rota_id))
 
 
@@ -117,19 +115,16 @@ def stand_in(rota_id: uuid.UUID) -> ResponseReturnValue:
 @may()
 def offer_swap(rota_id: uuid.UUID) -> ResponseReturnValue:
     form = request.form
-    try:
-        with runtime().database.writing() as session:
-            rota = _rota(session, rota_id)
-            zone, taker = ZoneInfo(rota.zone), _stands_in(form.get("taker", ""))
-            given = local_moment(form.get("starts", ""), zone), local_moment(form.get("ends", ""), zone)
-            back = None
-            if form.get("back_starts") or form.get("back_ends"):
-                back = local_moment(form.get("back_starts", ""), zone), local_moment(form.get("back_ends", ""), zone)
-            settings, reason = runtime().settings, form.get("reason", "")
-            swaps.offer(session, actor(), rota, taker, given, back, reason, settings, utcnow())
+    with acting() as session:
+        rota = _rota(session, rota_id)
+        zone, taker = ZoneInfo(rota.zone), _stands_in(form.get("taker", ""))
+        given = local_moment(form.get("starts", ""), zone), local_moment(form.get("ends", ""), zone)
+        back = None
+        if form.get("back_starts") or form.get("back_ends"):
+            back = local_moment(form.get("back_starts", ""), zone), local_moment(form.get("back_ends", ""), zone)
+        settings, reason = runtime().settings, form.get("reason", "")
+        swaps.offer(session, actor(), rota, taker, given, back, reason, settings, utcnow())
         flash(gettext("It is offered. The duty stays yours until they say yes."), "good")
-    except NotAllowed as error:
-        flash(refusal(error), "bad")
     return redirect(url_for("rotas.show", rota_id=rota_id))
 
 
@@ -145,18 +140,15 @@ def answer_swap(swap_id: uuid.UUID, what: str) -> ResponseReturnValue:
         "decline": gettext("They get to know that you can't."),
         "withdraw": gettext("The offer is taken back."),
     }
-    try:
-        with runtime().database.writing() as session:
-            match what:
-                case "accept":
-                    swaps.accept(session, actor(), swap_id, runtime().settings, utcnow())
-                case "decline":
-                    swaps.decline(session, actor(), swap_id, runtime().settings, utcnow())
-                case _:
-                    swaps.withdraw(session, actor(), swap_id, utcnow())
+    with acting() as session:
+        match what:
+            case "accept":
+                swaps.accept(session, actor(), swap_id, runtime().settings, utcnow())
+            case "decline":
+                swaps.decline(session, actor(), swap_id, runtime().settings, utcnow())
+            case _:
+                swaps.withdraw(session, actor(), swap_id, utcnow())
         flash(said[what], "good")
-    except NotAllowed as error:
-        flash(refusal(error), "bad")
     return redirect(url_for("rotas.show", rota_id=rota_id))
 
 
@@ -177,12 +169,9 @@ def undo(change_id: uuid.UUID) -> ResponseReturnValue:
 def take_in(rota_id: uuid.UUID) -> ResponseReturnValue:
     sent = request.files.get("file")
     raw = sent.read(rota_ical.LARGEST + 1) if sent else b""
-    try:
-        with runtime().database.writing() as session:
-            done = rota_import.lay_in(session, actor(), _rota(session, rota_id), raw, utcnow())
+    with acting() as session:
+        done = rota_import.lay_in(session, actor(), _rota(session, rota_id), raw, utcnow())
         flash(gettext("New: %(new)d, changed: %(changed)d, removed: %(removed)d.", **done), "good")
-    except NotAllowed as error:
-        flash(refusal(error), "bad")
     return redirect(url_for("rotas.show", rota_id=rota_id))
 
 
