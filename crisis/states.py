@@ -122,6 +122,8 @@ DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
             DeliveryState.EXPIRED,
             DeliveryState.CANCELLED,
             DeliveryState.SUPPRESSED,
+            # it stood there to be repeated, and is not repeated any more
+            DeliveryState.UNCERTAIN,
         }
     ),
     DeliveryState.SENDING: frozenset(

@@ -45,6 +45,7 @@ SENTENCES: tuple[str, ...] = (
     N_("the sender went away during the call"),
     N_("too old when its turn came"),
     N_("not repeated, because the broadcast was stopped; it may have left"),
+    N_("not repeated any more, and it may have left"),
     N_("not sent again, because %(why)s"),
     N_("what follows it has left"),
     N_("the broadcast was stopped"),

@@ -21,6 +21,8 @@ from crisis.channels.base import (
 )
 from crisis.states import DeliveryState, Outcome
 
+NOT_THERE = "looked, and it is not there"
+SEEN_NOT_THERE = "a person saw that it is not there"
 TRIES = 60  # of a delivery whose requests never leave us ...
 TRY_FOR = timedelta(hours=2)  # ... and for how long; with pauses of up to a minute the time runs out first
 LONGEST_PAUSE = 60.0
@@ -107,7 +109,7 @@ def after_look(
             say = "not found at the provider yet"
             return _look_again(Outcome.UNCERTAIN, now + timedelta(seconds=LOOKS_AFTER[looks]), say)
         case None if can_look:
-            return Next(DeliveryState.QUEUED, Outcome.UNCERTAIN, due_at=now, say="looked, and it is not there")
+            return Next(DeliveryState.QUEUED, Outcome.UNCERTAIN, due_at=now, say=NOT_THERE)
         case None if facts.public:
             return _look_again(Outcome.UNCERTAIN, None, "it cannot be looked up; a person must decide")
         case None if looks == 1:

@@ -14,6 +14,7 @@ from crisis.db import rows_changed
 from crisis.models import Account, Broadcast, Delivery, Incident, Unit, utcnow
 from crisis.queues import wake
 from crisis.sending.claim import overtaken
+from crisis.sending.outcomes import SEEN_NOT_THERE
 from crisis.sending.tally import Moves
 from crisis.states import BroadcastState, DeliveryState, Mode, NotAllowed, Purpose, Role
 
@@ -27,7 +28,7 @@ def it_is_there(session: Session, actor: Actor, delivery: Delivery) -> None:
 
 def send_again(session: Session, actor: Actor, delivery: Delivery) -> None:
     """A person looked and it is not there: queued again."""
-    _decide(session, actor, delivery, DeliveryState.QUEUED, "delivery.repeated", "a person saw that it is not there")
+    _decide(session, actor, delivery, DeliveryState.QUEUED, "delivery.repeated", SEEN_NOT_THERE)
 
 
 def _decide(session: Session, actor: Actor, delivery: Delivery, new: DeliveryState, act: str, say: str) -> None:

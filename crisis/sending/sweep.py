@@ -10,20 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, true, update
+from sqlalchemy.orm import Session, aliased
 
 from crisis.db import rows_changed
-from crisis.models import Account, Broadcast, Delivery, Removal, ShardRow, Tally
+from crisis.models import Account, Attempt, Broadcast, Delivery, Removal, ShardRow, Tally
 from crisis.sending import removals
 from crisis.sending.claim import DELIVERY_LEASE, UNFINISHED, due
 from crisis.sending.lease import ACCOUNT_LEASE, CLOCK_DOUBT, must_be_quiet, ran_out
+from crisis.sending.outcomes import NOT_THERE, SEEN_NOT_THERE
 from crisis.sending.record import attempt_lost, keep_attempts
 from crisis.sending.shards import Shard, in_shard
 from crisis.sending.tally import Moves
-from crisis.states import OPEN, BroadcastState, DeliveryState, Mode
+from crisis.states import OPEN, BroadcastState, DeliveryState, Mode, Outcome
 
 CHUNK = 2000
+NOT_REPEATED = "not repeated any more, and it may have left"
 
 
 def lost_claims(session: Session, now: datetime) -> int:
@@ -55,40 +57,74 @@ def lost_claims(session: Session, now: datetime) -> int:
 def too_old(session: Session, now: datetime) -> int:
     """Queued deliveries of broadcasts past their time expire: too old is not sent. Returns how many."""
     expired = session.scalars(
-        select(Broadcast.id).where(Broadcast.state == BroadcastState.RELEASED, Broadcast.expires_at <= now)
+        select(Broadcast.id).where(Broadcast.state == BroadcastState.RELEASED, Broadcast.expires_at <= now, _waiting())
     ).all()
     return end_queued(session, expired, DeliveryState.EXPIRED, "too old when its turn came", now)
 
 
 def left_behind(session: Session, now: datetime) -> int:
     """What came back to the queue after its broadcast was stopped is cancelled like the rest. Returns how many."""
-    waiting = exists().where(Tally.broadcast_id == Broadcast.id, Tally.state == DeliveryState.QUEUED, Tally.count > 0)
     stopped = session.execute(
-        select(Broadcast.id, Broadcast.stop_reason).where(Broadcast.state == BroadcastState.STOPPED, waiting)
+        select(Broadcast.id, Broadcast.stop_reason).where(Broadcast.state == BroadcastState.STOPPED, _waiting())
     ).all()
     return sum(
         end_queued(session, [row.id], DeliveryState.CANCELLED, row.stop_reason or "stopped", now) for row in stopped
     )
 
 
+def _waiting() -> ColumnElement[bool]:
+    """Does anything of the broadcast stand in the queue?"""
+    return exists().where(Tally.broadcast_id == Broadcast.id, Tally.state == DeliveryState.QUEUED, Tally.count > 0)
+
+
 def end_queued(
     session: Session, broadcast_ids: Iterable[uuid.UUID], state: DeliveryState, say: str, now: datetime
 ) -> int:
-    """Everything still queued of these broadcasts ends in `state`, at once. Returns how many."""
+    """Everything still queued of these broadcasts ends in `state`, at once. Returns how many.
+
+    What was to be repeated because nobody knows whether it left is not called unsaid: it is uncertain, so that a
+    correction still goes to it, and it can be taken down.
+    """
     moves, count = Moves(), 0
+    ends = (
+        (_may_have_left(), DeliveryState.UNCERTAIN, {"say": NOT_REPEATED, "due_at": None, "lease_until": None}),
+        (true(), state, {"say": say}),
+    )
     for broadcast_id in broadcast_ids:
-        ended = session.execute(
-            update(Delivery)
-            .where(Delivery.broadcast_id == broadcast_id, Delivery.state == DeliveryState.QUEUED)
-            .values(state=state, say=say, changed_at=now)
-            .returning(Delivery.account_id)
-            .execution_options(synchronize_session=False)
-        ).scalars()
-        for account_id in ended:
-            moves.move(broadcast_id, account_id, DeliveryState.QUEUED, state)
-            count += 1
+        for which, to, values in ends:
+            ended = session.execute(
+                update(Delivery)
+                .where(Delivery.broadcast_id == broadcast_id, Delivery.state == DeliveryState.QUEUED, which)
+                .values(state=to, changed_at=now, **values)
+                .returning(Delivery.account_id)
+                .execution_options(synchronize_session=False)
+            ).scalars()
+            for account_id in ended:
+                moves.move(broadcast_id, account_id, DeliveryState.QUEUED, to)
+                count += to is state
     moves.write(session)
     return count
+
+
+def _may_have_left() -> ColumnElement[bool]:
+    """Did a try of it end in a way nobody knows, and has nobody seen since that it is not there?"""
+    tried, looked = aliased(Attempt), aliased(Attempt)
+    absent = exists().where(
+        looked.delivery_id == tried.delivery_id,
+        looked.number == tried.number,
+        looked.kind.startswith("look"),
+        looked.say == NOT_THERE,
+    )
+    return and_(
+        Delivery.attempts > 0,
+        Delivery.say != SEEN_NOT_THERE,
+        exists().where(
+            tried.delivery_id == Delivery.id,
+            tried.kind.in_(["send", "lost"]),
+            tried.outcome == Outcome.UNCERTAIN,
+            ~absent,
+        ),
+    )
 
 
 def finished(session: Session, now: datetime) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from crisis.broadcasts.release import stop_rest
 from crisis.channels.base import Accepted, Busy, Misconfigured, Rejected, Uncertain, Unreachable
 from crisis.db import Database
 from crisis.models import Attempt, Broadcast, Delivery, OptOut
@@ -397,3 +399,54 @@ def test_a_slow_account_claims_only_what_it_says_at_once(here: World) -> None:
     assert set(provider.heard().values()) == {1}
     assert len(provider.said) > 60
     assert max(claimed_only) <= 3  # the other speakers' turns; a second's worth would be 60
+
+
+class TestEndedWhileItWaitsToBeRepeated:
+    """What may have left is not called unsaid: a correction still goes to it, and a post can be taken down."""
+
+    @pytest.fixture
+    def doubted(self, here: World) -> Broadcast:
+        """The first call ended nobody knows how, and what repeats it does not get through."""
+        broadcast = here.release(PHONES[:2])
+        never = [Unreachable("no connection", code="no_connection")] * 3
+        provider = Provider(answers={PHONES[0]: [Uncertain("no answer in time"), *never], PHONES[1]: list(never)})
+        for _ in range(3):
+            here.drain(provider)
+            here.clock.forward(minutes=11)
+        assert here.states() == {DeliveryState.QUEUED: 2}
+        with here.database.reading() as session:
+            return session.get_one(Broadcast, broadcast)
+
+    @pytest.mark.parametrize(
+        ("end", "state"),
+        [
+            (lambda session, row, now: stop_rest(session, row, "stopped", now), DeliveryState.CANCELLED),
+            (lambda session, row, now: _past(row, now) or sweep.too_old(session, now), DeliveryState.EXPIRED),
+        ],
+        ids=["stopped", "too old"],
+    )
+    def test_it_is_uncertain(self, here: World, doubted: Broadcast, end: Any, state: DeliveryState) -> None:
+        count = here.write(lambda session: end(session, session.merge(doubted), here.clock()))
+        assert count == 1, "what never left"
+        assert here.states() == {DeliveryState.UNCERTAIN: 1, state: 1} == here.counted()
+        (row,) = [one for one in here.deliveries() if one.state is DeliveryState.UNCERTAIN]
+        assert (row.address, row.due_at) == (PHONES[0], None)
+        here.clock.forward(hours=1)
+        provider = Provider()
+        here.drain(provider)
+        assert provider.said == []
+
+    def test_what_was_looked_for_in_vain_is_cancelled(self, here: World) -> None:
+        broadcast = here.release(PHONES[:1])
+        provider = Finder(answers={"*": [Uncertain("?"), Unreachable("no connection", code="no_connection")]})
+        for _ in range(6):
+            here.drain(provider)
+            here.clock.forward(minutes=2)
+            if len(provider.said) == 2:
+                break
+        here.write(lambda session: stop_rest(session, session.get_one(Broadcast, broadcast), "stopped", here.clock()))
+        assert here.states() == {DeliveryState.CANCELLED: 1} == here.counted()
+
+
+def _past(row: Broadcast, now: datetime) -> None:
+    row.expires_at = now
