@@ -9,8 +9,26 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from crisis.channels.base import Health, SendError
+from crisis.channels.base import Budget, Health, SendError
+from crisis.channels.meta.containers import Containers
 from crisis.channels.meta.graph import Graph
+
+
+async def owner(graph: Graph, containers: Containers, me: str, wanted: str) -> Health:
+    """Does the token belong to the account `wanted`, and what is left of the day's quota?
+
+    The quota is told only to a token that may publish (Threads docs, permissions).
+    """
+    try:
+        told = await graph.get(me, fields="id,username")
+        used, total = await containers.quota()
+    except SendError as error:
+        return Health(ok=False, say=error.say)
+    handle = str(told.get("username") or "")
+    if handle.lower() != wanted:
+        return Health(ok=False, say=f"this token belongs to @{handle}, not to @{wanted}")
+    budget = Budget(used, total, "posts")
+    return Health(ok=True, say=f"signed in as @{handle}", expires_at=await graph.ends_at(), budget=budget)
 
 
 async def rights(graph: Graph, app_id: str, say: str, *, needed: Sequence[str], wanted: Mapping[str, str]) -> Health:

@@ -40,6 +40,16 @@ class Containers:
         """The container that an earlier attempt made."""
         return await asyncio.to_thread(self.notes.read, _name(out))
 
+    async def earlier(self, out: Outgoing, look: Look) -> Accepted | None:
+        """What the container of an earlier attempt became; None when there is none, or nothing was published."""
+        container = await self.kept(out)
+        return await self.became(out, container, look) if container else None
+
+    async def find(self, out: Outgoing, look: Look) -> Accepted | None:
+        """As `earlier`; without a container `look` alone says whether it is there."""
+        container = await self.kept(out)
+        return await self.became(out, container, look) if container else await look(out)
+
     async def forget(self, out: Outgoing) -> None:
         await asyncio.to_thread(self.notes.forget, _name(out))
 

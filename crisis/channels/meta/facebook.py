@@ -35,10 +35,10 @@ from crisis.channels.meta.checks import rights
 from crisis.channels.meta.facebook_words import comment_of, heard, tagged_of
 from crisis.channels.meta.graph import ADDRESS, Graph, GraphOptions
 from crisis.channels.meta.graph_words import moment
-from crisis.channels.meta.hooks import LARGEST, changes, prove, shake
+from crisis.channels.meta.hooks import LARGEST, events
+from crisis.channels.meta.posts import Names
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import plain
-from crisis.channels.text.unmarked import comparable
 
 FACTS = Facts(
     name="facebook",
@@ -71,6 +71,7 @@ LISTENED = timedelta(days=14)  # comments under older posts come by webhook only
 NEEDED = ("pages_manage_posts", "pages_read_engagement")
 WANTED = {"pages_manage_engagement": "answer, hide and delete comments"}
 POST = "id,message,created_time,updated_time,permalink_url"
+NAMES = Names("message", "created_time", "permalink_url")
 COMMENT = "id,message,created_time,from,parent,permalink_url,attachment"
 
 
@@ -125,15 +126,12 @@ class Facebook:
         """Look for `out` on the Page, or among the comments it would be one of, since its first attempt."""
         if out.first_attempt_at is None:
             raise Uncertain("cannot look for a post without the time of its first attempt")
-        since, wanted = out.first_attempt_at - CLOCK_DOUBT, comparable(out.text)
-        answer = out.phase == "answer" and out.reply_to
-        rows = self._comments(str(out.reply_to), since) if answer else self._posts(since)
-        async for row in rows:
-            with as_promised():
-                ours = not answer or str((row.get("from") or {}).get("id")) == self._page
-                if ours and comparable(str(row.get("message") or "")) == wanted:
-                    return Accepted(str(row["id"]), row.get("permalink_url"))
-        return None
+        since = out.first_attempt_at - CLOCK_DOUBT
+        if out.phase == "answer" and out.reply_to:
+            comments = self._comments(out.reply_to, since)
+            ours = (row async for row in comments if str((row.get("from") or {}).get("id")) == self._page)
+            return await NAMES.saying(ours, out.text)
+        return await NAMES.saying(self._posts(since), out.text)
 
     async def edit(self, provider_id: str, out: Outgoing) -> Accepted:
         """The text of a post or comment; a film's text is its description."""
@@ -144,23 +142,14 @@ class Facebook:
         return Accepted(provider_id, await self._graph.address(provider_id, "permalink_url"))
 
     async def delete(self, provider_id: str) -> None:
-        try:
-            await self._graph.delete(f"/{provider_id}")
-        except Rejected as error:
-            if error.code not in ("gone", "404"):
-                raise
+        await self._graph.delete(f"/{provider_id}")
 
     async def hide(self, provider_id: str) -> None:
         await self._graph.post(f"/{provider_id}", is_hidden=True)
 
     async def shown(self, since: datetime) -> Sequence[Shown]:
-        """The Page's own posts. Facebook does not say whether a text was changed after posting."""
-        found = []
-        async for row in self._posts(since):
-            with as_promised():
-                text = str(row.get("message") or "")
-                found.append(Shown(str(row["id"]), text, moment(row["created_time"]), row.get("permalink_url")))
-        return found
+        """The Page's own posts."""
+        return await NAMES.shown(self._posts(since))
 
     async def check(self) -> Health:
         """Whose token this is, what it may do, and until when."""
@@ -196,11 +185,8 @@ class Facebook:
         return Polled(json.dumps({"since": now.isoformat()}), inbounds=sorted(ours, key=lambda one: one.at))
 
     def read_hook(self, hook: Hook) -> HookEvents:
-        if hook.method == "GET":
-            return shake(hook, self._graph.verify_token)
-        prove(hook, self._graph.app_secret)
-        told = [heard(one, self._page) for one in changes(hook) if one.topic == "page" and one.whose == self._page]
-        return HookEvents(inbounds=[one for one in told if one is not None])
+        mine = self._page
+        return events(hook, "page", lambda one: heard(one, mine) if one.whose == mine else None, self._graph.hook_keys)
 
     async def close(self) -> None:
         await self._graph.close()

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 from pydantic import Field
 
-from crisis.channels.base import Notes, SendError, Uncertain
+from crisis.channels.base import Notes, Rejected, SendError, Uncertain
 from crisis.channels.calling import Caller
 from crisis.channels.errors import accepted_body, as_promised
 from crisis.channels.meta.graph_words import SHORTEST_WAIT, error_of, moment, refusal, regained_in, used_share
@@ -58,7 +58,7 @@ class Graph:
         self._caller = Caller(base_url, connect=options.connect_seconds, read=options.read_seconds, connections=4)
         self._token = Token(options.access_token.reveal(), opening.notes)
         self.app_secret = options.app_secret.reveal() if options.app_secret else ""
-        self.verify_token = options.verify_token.reveal() if options.verify_token else ""
+        self.hook_keys = (self.app_secret, options.verify_token.reveal() if options.verify_token else "")
         self._proof = proof
         self.wait: float | None = None  # seconds, when the last answer said that the limit is used up
         self._crowded_at = 0.0
@@ -76,8 +76,13 @@ class Graph:
         """`upload` is a file: its field, its bytes, its type."""
         return await self._ask("POST", path, form, upload=upload)
 
-    async def delete(self, path: str) -> dict[str, Any]:
-        return await self._ask("DELETE", path, {})
+    async def delete(self, path: str) -> None:
+        """Gone already is success."""
+        try:
+            await self._ask("DELETE", path, {})
+        except Rejected as error:
+            if error.code not in ("gone", "404"):
+                raise
 
     async def pages(self, path: str, **query: Any) -> AsyncIterator[list[dict[str, Any]]]:
         """The pages of a list. The address of the next one is never used, because it holds the token.

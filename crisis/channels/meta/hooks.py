@@ -9,12 +9,12 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from crisis.channels.base import BadSignature, Hook, HookEvents
+from crisis.channels.base import BadSignature, Hook, HookEvents, Inbound
 
 CHALLENGE = re.compile(r"[\w.~-]{1,200}", re.ASCII)  # Meta sends digits; nothing that a browser would take for a page
 LARGEST = 1024 * 1024  # one message may bundle a thousand changes (Graph API docs, webhooks)
@@ -53,6 +53,19 @@ def prove(hook: Hook, app_secret: str) -> None:
     ours = "sha256=" + hmac.new(app_secret.encode(), hook.body, hashlib.sha256).hexdigest()
     if not app_secret or not _same(given, ours):
         raise BadSignature
+
+
+def events(hook: Hook, topic: str, heard: Callable[[Change], Inbound | None], keys: tuple[str, str]) -> HookEvents:
+    """What people said according to a message about `topic`, or the answer to Meta's question. `keys`: app, verify token.
+
+    Raises `BadSignature` before anything else is looked at.
+    """
+    app_secret, verify_token = keys
+    if hook.method == "GET":
+        return shake(hook, verify_token)
+    prove(hook, app_secret)
+    told = [heard(one) for one in changes(hook) if one.topic == topic]
+    return HookEvents(inbounds=[one for one in told if one is not None])
 
 
 def changes(hook: Hook) -> Iterator[Change]:

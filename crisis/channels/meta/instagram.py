@@ -18,7 +18,6 @@ from pydantic import Field
 from crisis.channels.base import (
     Accepted,
     Attachment,
-    Budget,
     Facts,
     Health,
     Hook,
@@ -33,12 +32,13 @@ from crisis.channels.base import (
     Uncertain,
 )
 from crisis.channels.errors import as_promised
-from crisis.channels.meta.checks import rights
+from crisis.channels.meta.checks import owner, rights
 from crisis.channels.meta.containers import Containers
 from crisis.channels.meta.graph import ADDRESS, Graph, GraphOptions
 from crisis.channels.meta.graph_words import moment
-from crisis.channels.meta.hooks import LARGEST, changes, prove, shake
+from crisis.channels.meta.hooks import LARGEST, events
 from crisis.channels.meta.instagram_words import comment_of, heard, tagged_of
+from crisis.channels.meta.posts import Names
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import plain
 from crisis.channels.text.unmarked import comparable
@@ -77,6 +77,7 @@ LISTENED = timedelta(days=14)
 NEEDED = ("instagram_basic", "instagram_content_publish")
 WANTED = {"instagram_manage_comments": "read, answer, hide and delete comments"}
 MEDIA = "id,caption,timestamp,permalink,comments_count"
+NAMES = Names("caption", "timestamp", "permalink")
 COMMENT = "id,text,timestamp,username,from,parent_id,hidden"
 
 
@@ -131,9 +132,7 @@ class Instagram:
             return Accepted(str(made["id"]))
         if not out.media:
             raise Rejected("Instagram takes no post without a picture; add one", code="no_picture")
-        if (container := await self._containers.kept(out)) and (
-            found := await self._containers.became(out, container, self._in_feed)
-        ):
+        if found := await self._containers.earlier(out, self._in_feed):
             return found
         try:
             number = await self._containers.publish(out, lambda: self._wish(out), ready=False)
@@ -152,46 +151,30 @@ class Instagram:
             raise Uncertain("cannot look for a post without the time of its first attempt")
         if out.phase == "answer" and out.reply_to:
             return await self._replied(out, out.first_attempt_at - CLOCK_DOUBT)
-        if container := await self._containers.kept(out):
-            return await self._containers.became(out, container, self._in_feed)
-        return await self._in_feed(out)
+        return await self._containers.find(out, self._in_feed)
 
     async def delete(self, provider_id: str) -> None:
         try:
             await self._graph.delete(f"/{provider_id}")
         except Rejected as error:
-            if error.code not in ("gone", "404"):
-                raise Rejected(
-                    f"delete it in the app; Instagram refuses it here: {error.say}", code=error.code
-                ) from None
+            say = f"delete it in the app; Instagram refuses it here: {error.say}"
+            raise Rejected(say, code=error.code) from None
 
     async def hide(self, provider_id: str) -> None:
         await self._graph.post(f"/{provider_id}", hide=True)
 
     async def shown(self, since: datetime) -> Sequence[Shown]:
-        found = []
-        async for row in self._feed(since):
-            with as_promised():
-                text = str(row.get("caption") or "")
-                found.append(Shown(str(row["id"]), text, moment(row["timestamp"]), row.get("permalink")))
-        return found
+        return await NAMES.shown(self._feed(since))
 
     async def check(self) -> Health:
         """Whose token this is, what is left of the day's quota, and until when the token holds."""
         if self._own_login:
             await self._graph.renew("ig_refresh_token")
-        try:
-            me = await self._graph.get(self._me, fields="id,username")
-            used, total = await self._containers.quota()
-        except SendError as error:
-            return Health(ok=False, say=error.say)
-        handle = str(me.get("username") or "")
-        if handle.lower() != self._handle:
-            return Health(ok=False, say=f"this token belongs to @{handle}, not to @{self._handle}")
-        say, budget = f"signed in as @{handle}", Budget(used, total, "posts")
-        if self._own_login:  # that login has no debug_token; the quota is told only to who may publish
-            return Health(ok=True, say=say, expires_at=await self._graph.ends_at(), budget=budget)
-        return replace(await rights(self._graph, self._app, say, needed=NEEDED, wanted=WANTED), budget=budget)
+        health = await owner(self._graph, self._containers, self._me, self._handle)
+        if self._own_login or not health.ok:  # that login has no debug_token
+            return health
+        may = await rights(self._graph, self._app, health.say, needed=NEEDED, wanted=WANTED)
+        return replace(may, budget=health.budget)
 
     async def poll(self, cursor: str | None) -> Polled:
         """Comments under the posts of two weeks, and posts that tag us, since the time in `cursor`.
@@ -225,12 +208,9 @@ class Instagram:
         return Polled(json.dumps(told), inbounds=sorted(others, key=lambda one: one.at))
 
     def read_hook(self, hook: Hook) -> HookEvents:
-        if hook.method == "GET":
-            return shake(hook, self._graph.verify_token)
-        prove(hook, self._graph.app_secret)
-        mine = self._me.removeprefix("/")
-        told = [heard(one, self._handle) for one in changes(hook) if one.topic == "instagram" and one.whose == mine]
-        return HookEvents(inbounds=[one for one in told if one is not None])
+        mine, handle = self._me.removeprefix("/"), self._handle
+        told = self._graph.hook_keys
+        return events(hook, "instagram", lambda one: heard(one, handle) if one.whose == mine else None, told)
 
     async def close(self) -> None:
         await self._graph.close()
@@ -243,12 +223,8 @@ class Instagram:
         return await self._containers.make(media_type="CAROUSEL", caption=out.text, children=",".join(children))
 
     async def _in_feed(self, out: Outgoing) -> Accepted | None:
-        since, wanted = (out.first_attempt_at or datetime.now(UTC)) - CLOCK_DOUBT, comparable(out.text)
-        async for row in self._feed(since):
-            with as_promised():
-                if comparable(str(row.get("caption") or "")) == wanted:
-                    return Accepted(str(row["id"]), row.get("permalink"))
-        return None
+        since = (out.first_attempt_at or datetime.now(UTC)) - CLOCK_DOUBT
+        return await NAMES.saying(self._feed(since), out.text)
 
     async def _replied(self, out: Outgoing, since: datetime) -> Accepted | None:
         wanted = comparable(out.text)

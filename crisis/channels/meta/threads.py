@@ -16,7 +16,6 @@ from pydantic import Field
 from crisis.channels.base import (
     Accepted,
     Attachment,
-    Budget,
     Facts,
     Health,
     Hook,
@@ -27,19 +26,18 @@ from crisis.channels.base import (
     Outgoing,
     Polled,
     Rejected,
-    SendError,
     Shown,
     Uncertain,
 )
 from crisis.channels.errors import as_promised
+from crisis.channels.meta.checks import owner
 from crisis.channels.meta.containers import Containers
 from crisis.channels.meta.graph import ADDRESS, Graph, GraphOptions
-from crisis.channels.meta.graph_words import moment
-from crisis.channels.meta.hooks import LARGEST, changes, prove, shake
+from crisis.channels.meta.hooks import LARGEST, events
+from crisis.channels.meta.posts import Names
 from crisis.channels.meta.threads_words import heard, said
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import threads_size
-from crisis.channels.text.unmarked import comparable
 
 FACTS = Facts(
     name="threads",
@@ -74,6 +72,7 @@ CLOCK_DOUBT = timedelta(minutes=1)
 LISTENED = timedelta(days=7)
 POST = "id,text,timestamp,permalink,username,has_replies"
 REPLY = "id,text,timestamp,permalink,username,replied_to,root_post,is_reply_owned_by_me"
+NAMES = Names("text", "timestamp", "permalink")
 
 
 class Options(GraphOptions):
@@ -109,9 +108,7 @@ class Threads:
 
     async def send(self, out: Outgoing) -> Accepted:
         """Publish once. A follow-up whose first post is gone stands alone; an answer to a person does not."""
-        if (container := await self._containers.kept(out)) and (
-            found := await self._containers.became(out, container, self._among_ours)
-        ):
+        if found := await self._containers.earlier(out, self._among_ours):
             return found
         try:
             number = await self._containers.publish(out, lambda: self._wish(out, out.reply_to), ready=not out.media)
@@ -128,44 +125,22 @@ class Threads:
         """What became of its container, and where the post stands among our own."""
         if out.first_attempt_at is None:
             raise Uncertain("cannot look for a post without the time of its first attempt")
-        if container := await self._containers.kept(out):
-            return await self._containers.became(out, container, self._among_ours)
-        return await self._among_ours(out)
+        return await self._containers.find(out, self._among_ours)
 
     async def delete(self, provider_id: str) -> None:
-        try:
-            await self._graph.delete(f"/{provider_id}")
-        except Rejected as error:
-            if error.code not in ("gone", "404"):
-                raise
+        await self._graph.delete(f"/{provider_id}")
 
     async def hide(self, provider_id: str) -> None:
         await self._graph.post(f"/{provider_id}/manage_reply", hide=True)
 
     async def shown(self, since: datetime) -> Sequence[Shown]:
-        found = []
-        async for row in self._ours(since):
-            with as_promised():
-                text = str(row.get("text") or "")
-                found.append(Shown(str(row["id"]), text, moment(row["timestamp"]), row.get("permalink")))
+        found = await NAMES.shown(self._ours(since))
         return sorted(found, key=lambda one: one.at, reverse=True)
 
     async def check(self) -> Health:
-        """Whose token this is, what is left of the day's quota, and until when the token holds.
-
-        The quota is told only to a token that may publish (Threads docs, permissions).
-        """
+        """Whose token this is, what is left of the day's quota, and until when the token holds."""
         await self._graph.renew("th_refresh_token")
-        try:
-            me = await self._graph.get(self._me, fields="id,username")
-            used, total = await self._containers.quota()
-        except SendError as error:
-            return Health(ok=False, say=error.say)
-        handle = str(me.get("username") or "")
-        if handle.lower() != self._handle:
-            return Health(ok=False, say=f"this token belongs to @{handle}, not to @{self._handle}")
-        say, budget = f"signed in as @{handle}", Budget(used, total, "posts")
-        return Health(ok=True, say=say, expires_at=await self._graph.ends_at(), budget=budget)
+        return await owner(self._graph, self._containers, self._me, self._handle)
 
     async def poll(self, cursor: str | None) -> Polled:
         """Replies in the conversations of a week, and posts that mention us, since the time in `cursor`."""
@@ -196,11 +171,8 @@ class Threads:
         return Polled(json.dumps({"since": now.isoformat()}), inbounds=sorted(others, key=lambda one: one.at))
 
     def read_hook(self, hook: Hook) -> HookEvents:
-        if hook.method == "GET":
-            return shake(hook, self._graph.verify_token)
-        prove(hook, self._graph.app_secret)
-        told = [heard(one, self._handle, self._me.removeprefix("/")) for one in changes(hook) if one.topic == "threads"]
-        return HookEvents(inbounds=[one for one in told if one is not None])
+        mine, handle = self._me.removeprefix("/"), self._handle
+        return events(hook, "threads", lambda one: heard(one, handle, mine), self._graph.hook_keys)
 
     async def close(self) -> None:
         await self._graph.close()
@@ -217,15 +189,10 @@ class Threads:
         )
 
     async def _among_ours(self, out: Outgoing) -> Accepted | None:
-        since, wanted = (out.first_attempt_at or datetime.now(UTC)) - CLOCK_DOUBT, comparable(out.text)
-        async for row in self._ours(since):
-            with as_promised():
-                # The same answer to somebody else is not this one.
-                if out.phase == "answer" and str((row.get("replied_to") or {}).get("id") or "") != out.reply_to:
-                    continue
-                if comparable(str(row.get("text") or "")) == wanted:
-                    return Accepted(str(row["id"]), row.get("permalink"))
-        return None
+        rows = self._ours((out.first_attempt_at or datetime.now(UTC)) - CLOCK_DOUBT)
+        if out.phase == "answer":  # the same answer to somebody else is not this one
+            rows = (row async for row in rows if str((row.get("replied_to") or {}).get("id") or "") == out.reply_to)
+        return await NAMES.saying(rows, out.text)
 
     async def _ours(self, since: datetime) -> AsyncIterator[dict[str, Any]]:
         for part, fields in (("threads", POST), ("replies", f"{POST},replied_to")):
