@@ -19,7 +19,9 @@ from crisis.oncall.answering import Said
 from crisis.settings import Language
 from crisis.states import Mode, NotAllowed
 
-JUDGE = "judge:"  # then the digest of what was heard; the provider signs the address it stands in
+# Then the digest of what was heard; the provider signs the address it stands in. Letters that no address writes otherwise:
+# a colon comes back as it is or as %3A, and then the signature does not hold.
+JUDGE = "judge-"
 PIN_DIGITS = 8
 
 

@@ -96,7 +96,7 @@ def test_every_word_is_heard_before_any_key_and_then_approved(
     voices = {one.attrib["language"] for one in read if one.tag == "Say"}
     assert ("en" in said_by) == ("en-GB" in voices), "each text is said in its own language"
     assert next_step(read) == f"judge%3A{digest}"
-    done = key(client, called, f"judge:{digest}", "1")
+    done = key(client, called, f"judge-{digest}", "1")
     assert heard(done) == SAID.approved
     assert state(scene) is BroadcastState.APPROVED
     with scene.runtime.database.reading() as session:
@@ -105,7 +105,7 @@ def test_every_word_is_heard_before_any_key_and_then_approved(
         row = session.scalars(select(AuditRow).where(AuditRow.act == "broadcast.approved")).one()
         assert (row.who, row.details["way"]) == ("Anne", "telephone")
         assert PIN not in str(session.scalars(select(Reply.raw)).all())
-    again = key(client, called, f"judge:{digest}", "1")
+    again = key(client, called, f"judge-{digest}", "1")
     assert SAID.approved not in heard(again), "the same key told twice approves nothing again"
 
 
@@ -121,7 +121,7 @@ def test_a_wrong_pin_hears_nothing_and_approves_nothing(
 def test_changed_meanwhile_or_another_digest_is_not_approved(
     client: FlaskClient, scene: Scene, called: uuid.UUID
 ) -> None:
-    assert heard(key(client, called, f"judge:{'0' * 64}", "1")) == SAID.not_approved
+    assert heard(key(client, called, f"judge-{'0' * 64}", "1")) == SAID.not_approved
     assert state(scene) is BroadcastState.SUBMITTED
 
 
@@ -130,13 +130,13 @@ def test_whoever_lost_the_right_or_the_phone_of_somebody_else_approves_nothing(
 ) -> None:
     with scene.runtime.database.writing() as session:
         digest = session.scalars(select(Broadcast.digest).where(Broadcast.submitted_by.is_not(None))).one()
-    stranger = key(client, called, f"judge:{digest}", "1", phone="+4799999999")
+    stranger = key(client, called, f"judge-{digest}", "1", phone="+4799999999")
     assert heard(stranger) == SAID.not_yours
     with scene.runtime.database.writing() as session:
         for grant in session.scalars(select(Grant).where(Grant.user_id == scene.users["anne"])):
             assert grant.role is Role.APPROVER
             session.delete(grant)
-    assert heard(key(client, called, f"judge:{digest}", "1")) == SAID.not_approved
+    assert heard(key(client, called, f"judge-{digest}", "1")) == SAID.not_approved
     assert state(scene) is BroadcastState.SUBMITTED
 
 
@@ -171,5 +171,5 @@ def test_the_author_is_refused_even_with_the_right_and_a_pin(client: FlaskClient
         session.get_one(Broadcast, broadcast_id).created_by = scene.users["per"]
         digest = session.get_one(Broadcast, broadcast_id).digest
         assert session.get_one(User, scene.users["per"]).person_id == per.id
-    assert heard(key(client, delivery, f"judge:{digest}", "1", phone="+4790000003")) == SAID.not_approved
+    assert heard(key(client, delivery, f"judge-{digest}", "1", phone="+4790000003")) == SAID.not_approved
     assert state(scene) is BroadcastState.SUBMITTED

@@ -14,10 +14,26 @@ from typing import Any
 from sqlalchemy import func, select
 
 from crisis import passwords
-from crisis.models import Ask, AuditRow, Broadcast, CallOut, Delivery, Destination, Incident, Person, Reply, Unit, User
-from crisis.oncall import callout, callout_plan
+from crisis.actor import SYSTEM
+from crisis.models import (
+    Ask,
+    AuditRow,
+    Broadcast,
+    CallOut,
+    Delivery,
+    Destination,
+    Grant,
+    Group,
+    Incident,
+    Person,
+    Reply,
+    Unit,
+    User,
+)
+from crisis.oncall import callout, callout_plan, escalation_plan
 from crisis.oncall.callout_plan import Wanted
-from crisis.states import AskState, CallOutState, Mode
+from crisis.oncall.escalation_plan import Step
+from crisis.states import AskState, CallOutState, EscalationPurpose, Mode, Role
 from tests.stories.proof import with_lines
 from tests.stories.town import SLOTS, Town
 
@@ -61,6 +77,39 @@ class Ward:
             session.flush()
             user.person_id = person.id
         return "+4742000001"
+
+    def approver(self, login: str, phone: str, pin: str) -> uuid.UUID:
+        """A colleague who may approve, has a phone and has set a PIN; the user's id."""
+        digest = passwords.hashed(pin)
+        with self.here.runtime.database.writing() as session:
+            unit_id = session.scalars(select(Unit.id).where(Unit.key == "ous")).one()
+            person = Person(unit_id=unit_id, reference=login, name=login.title(), language="nb", pin=digest)
+            person.destinations.append(Destination(medium="phone", address=phone))
+            user = User(name=login.title(), login=login, password_hash="-")
+            user.grants.append(Grant(unit_id=unit_id, role=Role.APPROVER))
+            session.add_all([person, user])
+            session.flush()
+            user.person_id, person.pin_by = person.id, user.id
+            return user.id
+
+    def escalation(self, purpose: EscalationPurpose, *references: str) -> None:
+        """All of them are asked at once, by telephone."""
+        with self.here.runtime.database.writing() as session:
+            unit_id = session.scalars(select(Unit.id).where(Unit.key == "ous")).one()
+            group = Group(unit_id=unit_id, key=f"{purpose}-group", name=str(purpose))
+            group.persons = list(session.scalars(select(Person).where(Person.reference.in_(references))))
+            session.add(group)
+            session.flush()
+            step = Step("group", group.id, 300, ("voice",))
+            escalation_plan.save(
+                session, SYSTEM, unit_id, None,
+                key=str(purpose), name=str(purpose), purpose=purpose, repeats=0, steps=[step],
+            )  # fmt: skip
+
+    def heard(self, phone: str) -> str:
+        """Everything that was said to this phone, in all its calls."""
+        calls = [one for one in self.here.simulator.state("calls")["calls"] if one["to"] == phone]
+        return " ".join(what for call in calls for who, what in call["said"] if who == "line")
 
     def crowd(self, **given: Any) -> None:
         """What phones do: `shares`, and how much faster than life."""

@@ -69,7 +69,7 @@ class Press:
     author: str = ""  # the phone at the other end
     digits: str = ""
     # Which question was open, as we wrote it into the prompt's address and the provider signed it: "menu", "minutes",
-    # "pin". It may carry more, as in "menu:pin"; what comes back is what was written.
+    # "pin". It may carry more, as in "menu-proven"; only letters, figures and "-", which no address writes otherwise.
     step: str = ""
 
 
