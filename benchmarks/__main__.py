@@ -1,4 +1,4 @@
-"""All benchmarks, or those named: `python -m benchmarks [bulk] [sizes] [busy] [release] [pages] [--quick] [--rounds N]`.
+"""All benchmarks, or those named: `python -m benchmarks [bulk] [sizes] [busy] [release] [pages] [listening] [--quick] [--rounds N]`.
 
 Figures are printed as they come; at the end stands one table, ready for ARCHITECTURE.md, and what of the goals is met.
 """
@@ -6,36 +6,13 @@ Figures are printed as they come; at the end stands one table, ready for ARCHITE
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
-from benchmarks import bulk, busy, figures, pages, queued, release, sizes
-from tests.databases import fresh_postgres
-from tests.postgres import running_postgres
+from benchmarks import bulk, busy, figures, listening, pages, queued, release, sizes
+from benchmarks.places import databases, fresh
 
-PARTS = ("bulk", "sizes", "busy", "release", "pages")
-
-
-@contextmanager
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="crisis-bench-") as name:
-        yield Path(name)
-
-
-def databases(stack: ExitStack) -> dict[str, str]:
-    """The two kinds of database: the address of a server, or nothing for SQLite."""
-    server = stack.enter_context(running_postgres())
-    return {"SQLite": "", "PostgreSQL": server}
-
-
-@contextmanager
-def fresh(server: str) -> Iterator[tuple[Path, str]]:
-    """An empty folder and, on that server, an empty database."""
-    with ExitStack() as stack:
-        yield stack.enter_context(folder()), stack.enter_context(fresh_postgres(server)) if server else ""
+PARTS = ("bulk", "sizes", "busy", "release", "pages", "listening")
 
 
 def rates(servers: dict[str, str], rounds: int, people: int, peer_people: int, table: figures.Table) -> None:
@@ -129,6 +106,10 @@ def main() -> None:
             if "pages" in told.which and not told.quick:
                 with fresh(server) as (place, url):
                     pages.measure(place, database_url=url, people=told.people)
+            if "listening" in told.which:  # a million takes ten minutes to store: `python -m benchmarks.listening`
+                heard, kept = (5_000, 20_000) if told.quick else (20_000, 100_000)
+                with fresh(server) as (place, url):
+                    listening.measure(place, database_url=url, people=heard, kept=kept)
     table.show()
     print(f"\ntook {(time.monotonic() - began) / 60:.0f} minutes")
 

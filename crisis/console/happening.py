@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
 from crisis.actor import Actor
@@ -172,7 +172,21 @@ def _approvals(session: Session, actor: Actor) -> list[Waiting]:
 
 
 def _inbound(session: Session, actor: Actor, now: datetime) -> tuple[datetime | None, int]:
-    mine = InboundRow.unit_id.in_(actor.units())
-    last = session.scalar(select(func.max(InboundRow.at)).where(mine))
-    count = session.scalar(select(func.count()).where(mine, InboundRow.at > now - timedelta(hours=1)))
-    return last, count or 0
+    """When somebody wrote last, and how many in the last hour. Each queue is asked by itself, from the end of its index."""
+    queues = [(InboundRow.unit_id == unit_id, InboundRow.mode == mode) for unit_id in actor.units() for mode in Mode]
+    if not queues:
+        return None, 0
+    told = union_all(
+        *(
+            select(
+                select(func.max(InboundRow.at)).where(*mine).scalar_subquery().label("last"),
+                select(func.count())
+                .where(*mine, InboundRow.at > now - timedelta(hours=1))
+                .scalar_subquery()
+                .label("lately"),
+            )
+            for mine in queues
+        )
+    ).subquery()
+    last, count = session.execute(select(func.max(told.c.last), func.sum(told.c.lately))).one()
+    return last, int(count or 0)

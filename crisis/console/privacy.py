@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis import audit
@@ -20,7 +19,7 @@ from crisis.console.guard import may
 from crisis.console.here import actor, runtime, unit
 from crisis.console.triage_words import lane_words
 from crisis.console.wording import refusal
-from crisis.models import AuditRow, InboundRow, Incident, utcnow
+from crisis.models import AuditRow, Incident, utcnow
 from crisis.states import NotAllowed, Role
 from crisis.triage import export, privacy
 
@@ -38,21 +37,13 @@ FORMATS: dict[str, tuple[Export, str]] = {
 def show() -> ResponseReturnValue:
     here = unit()
     with runtime().database.reading() as session:
-        counted = session.execute(
-            select(InboundRow.lane, func.count(), func.count(InboundRow.erased_at), func.min(InboundRow.at))
-            .where(InboundRow.unit_id == here.id)
-            .group_by(InboundRow.lane)
-        ).all()
-        known: dict[str, tuple[int, int, datetime | None]] = {
-            lane: (count - erased, erased, oldest) for lane, count, erased, oldest in counted
-        }
+        kept = privacy.kept(session, here.id)
         asked = session.scalars(
             select(AuditRow)
             .where(AuditRow.unit_id == here.id, AuditRow.act == "inbound.author_erased")
             .order_by(AuditRow.number.desc())
             .limit(20)
         ).all()
-        last = session.scalar(select(func.max(InboundRow.erased_at)).where(InboundRow.unit_id == here.id))
         incidents = session.scalars(
             select(Incident).where(Incident.unit_id == here.id).order_by(Incident.opened_at.desc()).limit(50)
         ).all()
@@ -60,10 +51,11 @@ def show() -> ResponseReturnValue:
             "console/privacy.html",
             section="privacy",
             lanes=[
-                (word, here.settings.keeps(lane), *known.get(lane, (0, 0, None))) for lane, word in lane_words().items()
+                (lane_words()[lane], here.settings.keeps(lane), one.count, one.erased, one.oldest)
+                for lane, one in kept.items()
             ],
             evidence=(here.settings.keep_evidence_days, *privacy.evidence(session, here.id)),
-            last=last,
+            last=max((one.erased_last for one in kept.values() if one.erased_last), default=None),
             asked=asked,
             incidents=incidents,
         )

@@ -14,7 +14,9 @@ from crisis.states import InboundState, Lane, Mode
 
 _HERE = text("state IN ('waiting', 'claimed') AND folded_into_id IS NULL")
 _ACCOUNTS, _OF_IT = "SELECT account", " FROM account WHERE account.id = inbound.account_id"
-_KEPT = text("erased_at IS NULL")
+_KEPT, _ERASED = text("erased_at IS NULL"), text("erased_at IS NOT NULL")
+_OF_INCIDENT, _FOLDED = text("incident_id IS NOT NULL"), text("folded_into_id IS NOT NULL")
+_SETTLED = text("settled_at IS NOT NULL")
 _RAW = text("understood_at IS NULL")
 _CLAIMED = text("state = 'claimed'")
 _SNOOZED = text("state = 'snoozed'")
@@ -67,11 +69,22 @@ class InboundRow(Base):
             sqlite_where=_HEARD_UNDER,
             postgresql_where=_HEARD_UNDER,
         ),
-        Index("ix_inbound_incident", "incident_id", "at"),
-        Index("ix_inbound_folded_into", "folded_into_id"),
-        Index("ix_inbound_kept", "unit_id", "lane", "at", sqlite_where=_KEPT, postgresql_where=_KEPT),  # for erasing
+        # Of what has them: in most rows they are empty, and SQLite takes "is empty" for rare.
+        Index("ix_inbound_of_incident", "incident_id", "at", sqlite_where=_OF_INCIDENT, postgresql_where=_OF_INCIDENT),
+        Index("ix_inbound_repeats", "folded_into_id", sqlite_where=_FOLDED, postgresql_where=_FOLDED),
+        # For erasing, and for counting what is kept and what was erased without touching a row.
+        Index("ix_inbound_kept", "unit_id", "lane", "at", sqlite_where=_KEPT, postgresql_where=_KEPT),
+        Index("ix_inbound_erased", "unit_id", "lane", "erased_at", sqlite_where=_ERASED, postgresql_where=_ERASED),
         Index("ix_inbound_rumour", "rumour_id", sqlite_where=_OF_RUMOUR, postgresql_where=_OF_RUMOUR),
-        Index("ix_inbound_settled", "unit_id", "mode", "state", "settled_at"),
+        Index(
+            "ix_inbound_done",
+            "unit_id",
+            "mode",
+            "state",
+            "settled_at",
+            sqlite_where=_SETTLED,
+            postgresql_where=_SETTLED,
+        ),
     )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))

@@ -83,13 +83,14 @@ def _receive(session: Session, account: Account, inbounds: Sequence[Inbound], no
     is_sqlite = bulk.is_sqlite(session.get_bind().dialect)
     asked = {"account": account.id, "given": bulk.pack([key] for key in first)}
     there = set(session.connection().scalars(_THERE[is_sqlite], asked))
-    rows = [_row(account, one, now) for key, one in first.items() if key not in there]
+    # By provider id, so that two who are told the same at once never wait for each other in a circle.
+    rows = [_row(account, one, now) for key, one in sorted(first.items()) if key not in there]
     mine = _insert(session, rows)
     stored = [one for key, one in first.items() if key in mine]
     for inbound in stored:
         if inbound.consent is not None:  # an old STOP told again must not undo a later START
             _obey(session, account, inbound, now)
-    changes = [one for key, one in first.items() if key not in mine] + later
+    changes = sorted([one for key, one in first.items() if key not in mine] + later, key=lambda one: one.provider_id)
     again = sum(not _change(session, account, one, now) for one in changes)
     return len(stored), again
 

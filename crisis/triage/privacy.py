@@ -45,6 +45,33 @@ class Erased:
     copies: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much of one lane is kept and since when, how much was erased and when last."""
+
+    count: int
+    oldest: datetime | None
+    erased: int
+    erased_last: datetime | None
+
+
+def kept(session: Session, unit_id: uuid.UUID) -> dict[Lane, Kept]:
+    """Of every lane of a unit, counted in two indexes: the rows themselves are many times as large."""
+    here = InboundRow.unit_id == unit_id
+    there = _by_lane(session, InboundRow.at, func.min(InboundRow.at), here, InboundRow.erased_at.is_(None))
+    gone = _by_lane(
+        session, InboundRow.erased_at, func.max(InboundRow.erased_at), here, InboundRow.erased_at.is_not(None)
+    )
+    return {lane: Kept(*there.get(lane, (0, None)), *gone.get(lane, (0, None))) for lane in Lane}
+
+
+def _by_lane(
+    session: Session, counted: Any, moment: Any, *where: ColumnElement[bool]
+) -> dict[Lane, tuple[int, datetime | None]]:
+    asked = select(InboundRow.lane, func.count(counted), moment).where(*where).group_by(InboundRow.lane)
+    return {lane: (count, at) for lane, count, at in session.execute(asked)}
+
+
 def erase_old(session: Session, settings: Settings, now: datetime) -> int:
     """Erase what is older than its unit's rule allows. Nothing of an incident that is still open. Returns how many."""
     count = 0

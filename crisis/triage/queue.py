@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from crisis import audit, bulk
@@ -34,6 +34,21 @@ REASONS = (
     Sentence("spam or abuse"),
 )
 TOGETHER = Sentence("closed together")
+
+
+def stands(state: InboundState) -> ColumnElement[bool]:
+    """As the partial indexes say it: SQLite looks at none of them for a value that is handed over beside the statement."""
+    return InboundRow.state == literal(state.value, literal_execute=True)
+
+
+def standing(unit_id: uuid.UUID, mode: Mode) -> list[ColumnElement[bool]]:
+    """What the queue shows; as its partial indexes say it."""
+    return [
+        InboundRow.unit_id == unit_id,
+        InboundRow.mode == mode,
+        InboundRow.state.in_([literal(state.value, literal_execute=True) for state in OPEN]),
+        InboundRow.folded_into_id.is_(None),
+    ]
 
 
 def free(now: datetime) -> ColumnElement[bool]:
@@ -75,9 +90,9 @@ def renew_all(session: Session, actor: Actor, unit_id: uuid.UUID, mode: Mode, no
         .where(
             InboundRow.unit_id == unit_id,
             InboundRow.mode == mode,
-            InboundRow.state == InboundState.CLAIMED,
-            InboundRow.folded_into_id.is_(None),
+            stands(InboundState.CLAIMED),
             InboundRow.claimed_by == actor.user_id,
+            InboundRow.folded_into_id.is_(None),
             InboundRow.claimed_until > now,
             InboundRow.claimed_until < now + LEASE - timedelta(minutes=1),
         )
@@ -174,10 +189,8 @@ def held(session: Session, actor: Actor, inbound_id: uuid.UUID) -> InboundRow:
 def idle(unit_id: uuid.UUID, mode: Mode) -> ColumnElement[bool]:
     """What may be closed together: thanks and noise that nothing urgent was found in, and nobody is on."""
     return and_(
-        InboundRow.unit_id == unit_id,
-        InboundRow.mode == mode,
+        *standing(unit_id, mode),
         InboundRow.state == InboundState.WAITING,
-        InboundRow.folded_into_id.is_(None),
         InboundRow.understood_at.is_not(None),
         InboundRow.lane.in_(IDLE),
         InboundRow.rank > 100 - LEAST_URGENT,
@@ -250,7 +263,7 @@ def wake(session: Session, snoozed: Sequence[uuid.UUID], now: datetime) -> int:
 
 
 def _over(now: datetime) -> list[ColumnElement[bool]]:
-    return [InboundRow.state == InboundState.SNOOZED, InboundRow.snoozed_until <= now]
+    return [stands(InboundState.SNOOZED), InboundRow.snoozed_until <= now]
 
 
 def _row(session: Session, actor: Actor, inbound_id: uuid.UUID, *, lock: bool = False) -> InboundRow:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from crisis.actor import Actor
@@ -163,7 +163,8 @@ def idle_count(session: Session, unit_id: uuid.UUID, mode: Mode) -> int:
 
 def choices(session: Session, unit_id: uuid.UUID, mode: Mode) -> Choices:
     """Among the first thousand that wait, and the broadcasts of what is going on."""
-    some = _open(unit_id, mode).order_by(InboundRow.rank, InboundRow.at, InboundRow.id).limit(MANY).subquery()
+    asked = select(InboundRow.id).where(*queue.standing(unit_id, mode))
+    some = asked.order_by(InboundRow.rank, InboundRow.at, InboundRow.id).limit(MANY).subquery()
     told = session.execute(
         select(InboundRow.language, InboundRow.channel).join(some, some.c.id == InboundRow.id).distinct()
     ).all()
@@ -215,20 +216,6 @@ def forget(session: Session, actor: Actor, view_id: uuid.UUID) -> bool:
     return bool(rows_changed(session, gone))
 
 
-def _open(unit_id: uuid.UUID, mode: Mode) -> Select[uuid.UUID]:
-    return select(InboundRow.id).where(*_standing(unit_id, mode))
-
-
-def _standing(unit_id: uuid.UUID, mode: Mode) -> list[ColumnElement[bool]]:
-    """As the partial indexes of the queue say it."""
-    return [
-        InboundRow.unit_id == unit_id,
-        InboundRow.mode == mode,
-        InboundRow.state.in_([literal(state.value, literal_execute=True) for state in queue.OPEN]),
-        InboundRow.folded_into_id.is_(None),
-    ]
-
-
 def _ids(
     session: Session,
     actor: Actor,
@@ -244,18 +231,18 @@ def _ids(
     order: list[Any]
     if filters.state in _SETTLED:
         where = [InboundRow.unit_id == unit_id, InboundRow.mode == mode, InboundRow.state == filters.state]
-        where.append(InboundRow.folded_into_id.is_(None))
+        where += [InboundRow.settled_at.is_not(None), InboundRow.folded_into_id.is_(None)]
         order = [InboundRow.settled_at.desc()]
     elif filters.state == InboundState.SNOOZED:
         where = [InboundRow.unit_id == unit_id, InboundRow.mode == mode]
-        where.append(InboundRow.state == literal("snoozed", literal_execute=True))
+        where.append(queue.stands(InboundState.SNOOZED))
         order = [InboundRow.snoozed_until]
     else:
-        where, order = _standing(unit_id, mode), [InboundRow.rank, InboundRow.at, InboundRow.id]
+        where, order = queue.standing(unit_id, mode), [InboundRow.rank, InboundRow.at, InboundRow.id]
     if filters.lane:
         where.append(InboundRow.lane == Lane(filters.lane))
     if filters.state == "mine":
-        where.append(InboundRow.claimed_by == actor.user_id)
+        where += [queue.stands(InboundState.CLAIMED), InboundRow.claimed_by == actor.user_id]
     if only is not None:
         where.append(only)
     asked = select(InboundRow.id).where(*where).order_by(*order)
@@ -330,7 +317,7 @@ def _counted(session: Session, unit_id: uuid.UUID, mode: Mode) -> list[LaneNow]:
     """In one question, each part answered from an index and never further than `MANY`."""
     asked = []
     for lane in Lane:
-        here = [*_standing(unit_id, mode), InboundRow.lane == lane]
+        here = [*queue.standing(unit_id, mode), InboundRow.lane == lane]
         some = select(InboundRow.id).where(*here).limit(MANY).subquery()
         oldest = select(InboundRow.at).where(*here).order_by(InboundRow.at).limit(1).scalar_subquery()
         worst = select(InboundRow.rank).where(*here).order_by(InboundRow.rank).limit(1).scalar_subquery()

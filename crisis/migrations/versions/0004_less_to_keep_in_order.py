@@ -69,3 +69,36 @@ def upgrade() -> None:
             sqlite_where=sa.text("provider_id IS NOT NULL"),
             postgresql_where=sa.text("provider_id IS NOT NULL"),
         )
+
+    with op.batch_alter_table("inbound", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_inbound_folded_into"))
+        batch_op.drop_index(batch_op.f("ix_inbound_incident"))
+        batch_op.drop_index(batch_op.f("ix_inbound_settled"))
+        batch_op.create_index(
+            "ix_inbound_done",
+            ["unit_id", "mode", "state", "settled_at"],
+            unique=False,
+            sqlite_where=sa.text("settled_at IS NOT NULL"),
+            postgresql_where=sa.text("settled_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_inbound_erased",
+            ["unit_id", "lane", "erased_at"],
+            unique=False,
+            sqlite_where=sa.text("erased_at IS NOT NULL"),
+            postgresql_where=sa.text("erased_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_inbound_of_incident",
+            ["incident_id", "at"],
+            unique=False,
+            sqlite_where=sa.text("incident_id IS NOT NULL"),
+            postgresql_where=sa.text("incident_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_inbound_repeats",
+            ["folded_into_id"],
+            unique=False,
+            sqlite_where=sa.text("folded_into_id IS NOT NULL"),
+            postgresql_where=sa.text("folded_into_id IS NOT NULL"),
+        )
