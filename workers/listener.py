@@ -33,7 +33,7 @@ from workers.testing import Testing
 
 log = structlog.get_logger()
 
-LONGEST_PAUSE = 300.0
+LONGEST_PAUSE = LONGEST_POLL = 300.0
 READ_EVERY = 0.2  # seconds between looks for what a webhook stored, when the last look found little
 TIDY_EVERY = 10.0
 Look = Callable[[Session, datetime], Sequence[Any]]
@@ -106,7 +106,8 @@ class Listener:
             try:
                 cursor, mine = await asyncio.to_thread(self._take, account_id, channel.poll_seconds)
                 if mine:
-                    found = await channel.poll(cursor)
+                    async with asyncio.timeout(LONGEST_POLL):  # an answer in drops has no end
+                        found = await channel.poll(cursor)
                     await asyncio.to_thread(self._store, account_id, found)
                     if found.dropped:
                         log.info("poll.dropped", account=str(account_id), count=found.dropped)

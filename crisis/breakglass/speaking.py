@@ -45,6 +45,9 @@ def open_channels(parts: Runtime, accounts: Sequence[AccountSettings]) -> tuple[
             opened[told.key] = parts.open_channel(told)
         except SettingsError as error:
             closed[told.key] = str(error)
+        except Exception as error:  # a defect of one adapter: the others speak
+            log.exception("account.defect", account=told.key)
+            closed[told.key] = f"it cannot be opened ({type(error).__name__})"
     return opened, closed
 
 

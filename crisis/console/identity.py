@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from crisis import passwords
 from crisis.actor import Actor
+from crisis.db import rows_changed
 from crisis.models import Grant, SignIn, User
 from crisis.seal import BrokenSeal, Seal
 from crisis.states import NotAllowed
@@ -199,12 +200,18 @@ def spend_code(session: Session, user: User, seal: Seal, code: str, now: datetim
 def enrol(
     session: Session, user: User, seal: Seal, *, secret: str, code: str, password_hash: str, now: datetime
 ) -> None:
-    """Set the user's own password and authenticator. Raises `NotAllowed`, and then nothing was set."""
+    """Set the user's own password and authenticator. Raises `NotAllowed`, and then nothing was set.
+
+    Of two browsers that know the one-time password one gets in.
+    """
     step = step_of_code(secret, code, now, None)
     if step is None:
         raise NotAllowed("That code is not right. Wait for the next one in the app and try again.")
-    session.execute(
+    mine = rows_changed(
+        session,
         update(User)
         .where(User.id == user.id, User.totp_secret.is_(None))
-        .values(totp_secret=seal.close(secret), totp_last_step=step, password_hash=password_hash, password_until=None)
+        .values(totp_secret=seal.close(secret), totp_last_step=step, password_hash=password_hash, password_until=None),
     )
+    if not mine:
+        raise NotAllowed("This was set up in another browser a moment ago. If that was not you, tell an administrator.")

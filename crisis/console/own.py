@@ -9,12 +9,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import select
 
-from crisis import audit
+from crisis import audit, throttle
 from crisis.console import identity
 from crisis.console.guard import signed_in
 from crisis.console.here import actor, runtime, signed_in_visitor
 from crisis.console.wording import refusal
-from crisis.models import SignIn, User
+from crisis.models import SignIn, User, utcnow
 from crisis.states import NotAllowed
 
 pages = Blueprint("own", __name__, url_prefix="/me")
@@ -44,12 +44,23 @@ def change_password() -> ResponseReturnValue:
 
 def _new_hash(form: Mapping[str, str]) -> str:
     """Raises `NotAllowed` when the old password is wrong or the new one will not do."""
-    with runtime().database.reading() as session:
-        if not identity.password_right(session.get_one(User, actor().user_id), form.get("old", "")):
-            raise NotAllowed("The password you have now is not right.")
+    demand_password(form.get("old", ""))
     if form.get("password") != form.get("again"):
         raise NotAllowed("The two passwords are not the same. Type them again.")
     return identity.hash_password(form.get("password", ""))
+
+
+def demand_password(typed: str) -> None:
+    """Raises `NotAllowed` unless it is the password of whoever is signed in. Guessing is slowed as at sign-in."""
+    keys, now = [f"login:{signed_in_visitor().login}"], utcnow()
+    with runtime().database.reading() as session:
+        if throttle.wait_seconds(session, keys, now):
+            raise NotAllowed("Wait a minute and try again.")
+        right = identity.password_right(session.get_one(User, actor().user_id), typed)
+    if not right:
+        with runtime().database.writing() as session:
+            throttle.failed(session, keys, now)
+        raise NotAllowed("The password you have now is not right.")
 
 
 def _page(error: str = "") -> str:

@@ -14,13 +14,13 @@ from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from crisis import passwords
-from crisis.console import identity
 from crisis.console.acting import acting
 from crisis.console.guard import signed_in
 from crisis.console.here import actor, runtime
+from crisis.console.own import demand_password
 from crisis.console.rotas import local_moment
 from crisis.console.wording import refusal
-from crisis.models import Person, Unit, User, utcnow
+from crisis.models import Person, Unit, utcnow
 from crisis.oncall import own_details, pins, proving
 from crisis.settings import UnitSettings
 from crisis.states import NotAllowed
@@ -133,7 +133,7 @@ def set_pin() -> ResponseReturnValue:
     """Set it, or take it away. The password is asked for, because a PIN may say yes to a broadcast."""
     form = request.form
     try:
-        _demand_password(form.get("password", ""))
+        demand_password(form.get("password", ""))
         remove_it = form.get("do") == "remove"
         digest = "" if remove_it else passwords.hashed(pins.checked(form.get("pin", ""), form.get("again", "")))
     except NotAllowed as error:
@@ -148,13 +148,6 @@ def set_pin() -> ResponseReturnValue:
             pins.store(session, actor(), person, digest)
 
     return _done(act, gettext("The PIN is taken away.") if remove_it else gettext("Your PIN is set."))
-
-
-def _demand_password(typed: str) -> None:
-    """Raises `NotAllowed`."""
-    with runtime().database.reading() as session:
-        if not identity.password_right(session.get_one(User, actor().user_id), typed):
-            raise NotAllowed("The password you have now is not right.")
 
 
 def _settings(session: Session, person: Person) -> UnitSettings:

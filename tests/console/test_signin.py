@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyotp
+import pytest
 import time_machine
 from argon2 import PasswordHasher
 from flask import Flask
@@ -16,7 +17,7 @@ from crisis.actor import SYSTEM
 from crisis.console import identity, rights
 from crisis.models import SignIn, User
 from crisis.runtime import Runtime
-from crisis.states import Role
+from crisis.states import NotAllowed, Role
 from tests.console.conftest import PASSWORD, send, token_in
 
 
@@ -137,6 +138,38 @@ def test_first_sign_in_enrols(client: FlaskClient, runtime: Runtime, units: Any)
         assert row.totp_secret
         assert key not in row.totp_secret, "the secret is sealed"
         assert not identity.password_right(row, once)
+
+
+def test_of_two_browsers_that_know_the_one_time_password_one_gets_in(runtime: Runtime, units: Any) -> None:
+    with runtime.database.writing() as session:
+        user, _ = rights.create_user(session, SYSTEM, "Ny Bruker", "ny", units["ous"], [Role.OFFICER])
+
+    def enrol(secret: str) -> None:
+        now = datetime.now(UTC)
+        with runtime.database.writing() as session:
+            row, code = session.get_one(User, user.id), pyotp.TOTP(secret).at(now)
+            identity.enrol(session, row, runtime.seal, secret=secret, code=code, password_hash="-", now=now)
+
+    first = identity.new_secret()
+    enrol(first)
+    with pytest.raises(NotAllowed):
+        enrol(identity.new_secret())
+    with runtime.database.reading() as session:
+        assert runtime.seal.open(session.get_one(User, user.id).totp_secret or "") == first
+
+
+def test_guessing_the_password_of_an_open_browser_is_slowed_down(
+    make_user: Callable[..., User], sign_in: Callable[..., FlaskClient]
+) -> None:
+    client = sign_in(make_user("kari", Role.OFFICER))
+    for _ in range(5):
+        page = send(client, "/me/", "/me/password", old="guess", password="n" * 12, again="n" * 12)
+        assert page.status_code == 422
+    again = send(client, "/me/", "/me/password", old=PASSWORD, password="n" * 12, again="n" * 12)
+    assert again.status_code == 422, "even the right one has to wait"
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=2)):
+        done = send(client, "/me/", "/me/password", old=PASSWORD, password="n" * 12, again="n" * 12)
+    assert done.status_code == 302
 
 
 def test_a_one_time_password_runs_out(client: FlaskClient, runtime: Runtime, units: Any) -> None:

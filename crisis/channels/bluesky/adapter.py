@@ -5,14 +5,11 @@ Each post stands under a key made of its delivery, so that saying it twice shows
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import Field
 
@@ -38,6 +35,7 @@ from crisis.channels.bluesky.records import POST, THREADGATE, as_written, handle
 from crisis.channels.bluesky.reporting import report
 from crisis.channels.errors import as_promised
 from crisis.channels.opening import Opening
+from crisis.channels.own_thread import OwnThread
 from crisis.channels.text.graphemes import bluesky_size
 from crisis.settings import Frozen, SecretRef
 
@@ -72,7 +70,6 @@ MOST_PAGES = 5
 PAGE = 100
 MOST_HIDDEN = 300  # lexicon app.bsky.feed.threadgate
 GONE = frozenset({"RecordNotFound", "NotFound"})
-T = TypeVar("T")
 
 for _name in ("urllib3", "atproto_client"):
     logging.getLogger(_name).setLevel(logging.INFO)
@@ -110,7 +107,7 @@ class Bluesky:
         )
         self._repo = self._session.api.com.atproto.repo
         self._listening = Listening(self._session, self._url, options.hashtags)
-        self._thread = ThreadPoolExecutor(max_workers=FACTS.concurrency, thread_name_prefix=f"bluesky-{opening.key}")
+        self._thread = OwnThread(f"bluesky-{opening.key}")
 
     async def send(self, out: Outgoing) -> Accepted:
         """Write the record under the delivery's own key; again changes nothing.
@@ -118,42 +115,39 @@ class Bluesky:
         A follow-up whose thread is gone stands alone; an answer to somebody makes no sense alone and is `Rejected`
         with code "reply_refused".
         """
-        return await self._run(self._send, out)
+        return await self._thread.run(self._send, out)
 
     async def find(self, out: Outgoing) -> Accepted | None:
         """Is there a record under the delivery's key?"""
-        return await self._run(self._find, out)
+        return await self._thread.run(self._find, out)
 
     async def delete(self, provider_id: str) -> None:
-        await self._run(self._delete, provider_id)
+        await self._thread.run(self._delete, provider_id)
 
     async def hide(self, provider_id: str) -> None:
         """Hide an answer in a conversation we began: the conversation's gate lists it (lexicon threadgate)."""
-        await self._run(self._hide, provider_id)
+        await self._thread.run(self._hide, provider_id)
 
     async def report_abuse(self, provider_id: str, kind: AbuseKind) -> None:
-        await self._run(lambda: report(self._session, self._read_post(provider_id), kind))
+        await self._thread.run(lambda: report(self._session, self._read_post(provider_id), kind))
 
     async def shown(self, since: datetime) -> Sequence[Shown]:
-        return await self._run(self._shown, since)
+        return await self._thread.run(self._shown, since)
 
     async def check(self) -> Health:
         """Whose session this is, and whether the account is active. An app password runs out when it is revoked."""
         try:
-            return await self._run(self._check)
+            return await self._thread.run(self._check)
         except SendError as error:
             return Health(ok=False, say=error.say)
 
     async def poll(self, cursor: str | None) -> Polled:
         """Mentions, answers, quotes and watched hashtags, oldest first."""
-        return await self._run(self._listening.poll, cursor)
+        return await self._thread.run(self._listening.poll, cursor)
 
     async def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()
         self._session.close()
-
-    async def _run(self, call: Callable[..., T], *given: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *given))
 
     def _send(self, out: Outgoing) -> Accepted:
         try:

@@ -5,14 +5,11 @@ Calls go through `mastodon_client`, what people say comes through `mastodon_list
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -46,6 +43,7 @@ from crisis.channels.mastodon.words import (
     shown,
 )
 from crisis.channels.opening import Opening
+from crisis.channels.own_thread import OwnThread
 from crisis.channels.text.graphemes import mastodon_length, mastodon_size
 from crisis.channels.text.unmarked import comparable
 from crisis.channels.text.words import WORDS
@@ -85,7 +83,6 @@ MOST_PAGES = 5
 PAGE = 40  # statuses on a page, at most
 LIMITS_KEPT = timedelta(days=1)
 UPLOAD_KEPT = timedelta(hours=12)  # an instance drops media that no status uses within a day
-T = TypeVar("T")
 
 logging.getLogger("urllib3").setLevel(logging.INFO)
 
@@ -115,7 +112,7 @@ class Mastodon:
         self.poll_seconds = options.poll_seconds
         self._client = client(options.base_url, options.access_token.reveal(), *patience)
         self._listening = Listening(self._client, self._me, options.hashtags)
-        self._thread = ThreadPoolExecutor(max_workers=FACTS.concurrency, thread_name_prefix=f"mastodon-{opening.key}")
+        self._thread = OwnThread(f"mastodon-{opening.key}")
         self._own_id = ""
 
     async def send(self, out: Outgoing) -> Accepted:
@@ -124,45 +121,42 @@ class Mastodon:
         A later repeat looks for the post first. A follow-up whose thread is gone stands alone; an answer to somebody
         makes no sense alone and is `Rejected` with code "reply_refused".
         """
-        return await self._run(self._send, out)
+        return await self._thread.run(self._send, out)
 
     async def find(self, out: Outgoing) -> Accepted | None:
         """Look for `out` among our own posts since its first attempt."""
         if out.first_attempt_at is None:
             raise Uncertain("cannot look for a post without the time of its first attempt")
-        return await self._run(self._find, out)
+        return await self._thread.run(self._find, out)
 
     async def edit(self, provider_id: str, out: Outgoing) -> Accepted:
         """Change the text; pictures stay. Those who boosted it are told by the network."""
-        return await self._run(self._edit, provider_id, out)
+        return await self._thread.run(self._edit, provider_id, out)
 
     async def delete(self, provider_id: str) -> None:
         """Other servers are asked to forget it too, and mostly do (Mastodon docs, ActivityPub)."""
-        await self._run(self._delete, provider_id)
+        await self._thread.run(self._delete, provider_id)
 
     async def report_abuse(self, provider_id: str, kind: AbuseKind) -> None:
-        await self._run(report, self._client, provider_id, kind)
+        await self._thread.run(report, self._client, provider_id, kind)
 
     async def shown(self, since: datetime) -> Sequence[Shown]:
-        return await self._run(self._shown, since)
+        return await self._thread.run(self._shown, since)
 
     async def check(self) -> Health:
         """Whose token this is, whether it may do what we need, and what the instance allows. Tokens do not run out."""
         try:
-            return await self._run(self._check)
+            return await self._thread.run(self._check)
         except SendError as error:
             return Health(ok=False, say=error.say)
 
     async def poll(self, cursor: str | None) -> Polled:
         """Mentions, conversations under our newest posts and watched hashtags, oldest first."""
-        return await self._run(self._listening.poll, cursor)
+        return await self._thread.run(self._listening.poll, cursor)
 
     async def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()
         self._client.session.close()
-
-    async def _run(self, call: Callable[..., T], *given: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *given))
 
     def _send(self, out: Outgoing) -> Accepted:
         if out.first_attempt_at and datetime.now(UTC) - out.first_attempt_at > KEY_KEPT and (there := self._find(out)):

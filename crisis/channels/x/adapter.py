@@ -5,15 +5,13 @@ Calls go through `client`, what people say comes through `listening`, changes in
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import tweepy
 from pydantic import Field
@@ -33,6 +31,7 @@ from crisis.channels.base import (
 )
 from crisis.channels.errors import as_promised
 from crisis.channels.opening import Opening
+from crisis.channels.own_thread import OwnThread
 from crisis.channels.text.counting import x_size
 from crisis.channels.text.unmarked import comparable
 from crisis.channels.x.client import Session, ask, call
@@ -62,7 +61,6 @@ FACTS = Facts(
 )
 FEWEST = 10  # results a search gives at least; with less left of the day's reads nothing is read
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 FOLLOW_UPS = frozenset({"update", "correction", "all_clear"})
 CLOCK_DOUBT = timedelta(minutes=1)  # our clock against X's
@@ -111,7 +109,7 @@ class X:
             wait_on_rate_limit=False,
         )
         self._client.session = Session(options.base_url, options.connect_seconds, options.read_seconds)
-        self._thread = ThreadPoolExecutor(max_workers=FACTS.concurrency, thread_name_prefix=f"x-{opening.key}")
+        self._thread = OwnThread(f"x-{opening.key}")
         self._own_id = ""
         self._hashtags = options.hashtags
         self._notes = opening.notes
@@ -127,7 +125,7 @@ class X:
         to a person makes no sense on its own and is `Rejected` with code "reply_refused"; it does not become
         `Misconfigured`, because one person we may not answer must not pause the whole account.
         """
-        media = await self._run(upload, partial(call, self._client), self._notes, out) if out.media else ()
+        media = await self._thread.run(upload, partial(call, self._client), self._notes, out) if out.media else ()
         try:
             return await self._post(out, out.reply_to, media)
         except Misconfigured as error:
@@ -141,22 +139,22 @@ class X:
         """Look for `out` among our own posts since its first attempt."""
         if out.first_attempt_at is None:
             raise Uncertain("cannot look for a post without the time of its first attempt")
-        return await self._run(self._find, out)
+        return await self._thread.run(self._find, out)
 
     async def edit(self, provider_id: str, out: Outgoing) -> Accepted:
         """Put a new version in the place of a post. It keeps the id of its first version with us; X gives each its own."""
-        media = await self._run(upload, partial(call, self._client), self._notes, out) if out.media else ()
-        return await self._run(self._edit, provider_id, out, media)
+        media = await self._thread.run(upload, partial(call, self._client), self._notes, out) if out.media else ()
+        return await self._thread.run(self._edit, provider_id, out, media)
 
     async def delete(self, provider_id: str) -> None:
         """All versions of it (X API docs, edit posts)."""
-        await self._run(self._delete, provider_id)
+        await self._thread.run(self._delete, provider_id)
 
     async def check(self) -> Health:
         """Whose keys these are. X tells only on posting whether the app may write (X API docs, apps)."""
         try:
-            me = await self._run(self._me)
-            budget = await self._run(self._reads.budget)
+            me = await self._thread.run(self._me)
+            budget = await self._thread.run(self._reads.budget)
         except SendError as error:
             return Health(ok=False, say=error.say)
         handle = str(me.get("username", ""))
@@ -166,11 +164,11 @@ class X:
 
     async def shown(self, since: datetime) -> Sequence[Shown]:
         """Our own wall since then, newest first, answers to people among it."""
-        return await self._run(self._shown, since)
+        return await self._thread.run(self._shown, since)
 
     async def hide(self, provider_id: str) -> None:
         """Hide a reply in a conversation we began; X refuses any other."""
-        await self._run(ask, self._client.hide_reply, provider_id)
+        await self._thread.run(ask, self._client.hide_reply, provider_id)
 
     async def poll(self, cursor: str | None) -> Polled:
         """What names us, uses a watched hashtag or stands in a conversation we began, since `cursor`, oldest first.
@@ -178,21 +176,18 @@ class X:
         The first poll only learns where to start. When the day's reads are used up nothing is read and nothing is lost:
         the cursor stays, and X keeps seven days of search and 800 mentions.
         """
-        return await self._run(self._poll, cursor)
+        return await self._thread.run(self._poll, cursor)
 
     async def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()
         self._client.session.close()
-
-    async def _run(self, call: Callable[..., T], *given: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *given))
 
     async def _post(self, out: Outgoing, reply_to: str | None, media: Sequence[str]) -> Accepted:
         """A refused duplicate is ours only if it was posted since our first attempt: an equal text of hours ago is an
         old message, and to call the new one accepted would be untrue.
         """
         try:
-            return await self._run(self._create, out.text, reply_to, media)
+            return await self._thread.run(self._create, out.text, reply_to, media)
         except Rejected as error:
             found = await self.find(out) if error.code == "duplicate" and out.first_attempt_at else None
             if found is None:
