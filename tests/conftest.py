@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from crisis import passwords
 from crisis.db import Database
@@ -14,7 +18,15 @@ from tests.databases import clean_postgres, fresh_postgres
 from tests.postgres import running_postgres
 from tests.tables import make_tables
 
-LONG = ("tests/stories/", "tests/breakglass/", "tests/browser/", "tests/embedded/test_run", "tests/embedded/test_boot")
+LONG = (
+    "tests/stories/",
+    "tests/breakglass/",
+    "tests/browser/",
+    "tests/embedded/test_run",
+    "tests/embedded/test_boot",
+    "tests/console/test_accessible",
+    "tests/console/test_callouts_accessible",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -34,6 +46,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         dealt += [*mine, *others[taken : taken + rest]]
         taken += rest
     items[:] = [*dealt, *others[taken:]]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: nobody looks through it for waste again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hundreds of consoles are made; a template is compiled for the first of them, and read by the others."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder) / "templates"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": FileSystemBytecodeCache(str(folder))})
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -215,13 +215,18 @@ def finder(language: str, own_folder: Path | None = None) -> Finder:
     `own_folder` holds a unit's files, named like ours. Raises `BadRules`.
     """
     names = _READ_WITH.get(language, (language if language in OWN_LANGUAGES else OTHER, "en"))
-    return Finder(_with_own(name, own_folder) for name in names)
+    return Finder(_with_own(name, own_folder) for name in names) if own_folder else _shipped(names)
 
 
-def _with_own(name: str, folder: Path | None) -> Rules:
+@cache
+def _shipped(names: tuple[str, ...]) -> Finder:
+    return Finder(map(our_rules, names))
+
+
+def _with_own(name: str, folder: Path) -> Rules:
     ours = our_rules(name)
-    path = folder / f"{name}.toml" if folder else None
-    if path is None or not path.exists():
+    path = folder / f"{name}.toml"
+    if not path.exists():
         return ours
     theirs = read_rules(path)
     try:

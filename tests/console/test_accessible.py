@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from crisis.actor import SYSTEM, Actor
 from crisis.console import identity
@@ -23,9 +21,7 @@ from tests.console.test_triage import hear
 
 sync_api = pytest.importorskip("playwright.sync_api")
 from tests.browser import officer  # noqa: E402 - after the importorskip above
-
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-
+from tests.console.looks import faults, served  # noqa: E402
 
 RUMOUR = ("Stemmer det at Ullevål er fullt og sender folk hjem?", "Hørte at Ullevål er fullt og sender folk bort")
 
@@ -38,10 +34,8 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(app) as made:
+        yield made
 
 
 @pytest.fixture
@@ -73,31 +67,16 @@ def gathered(app: Flask, user: Any, inbound_id: uuid.UUID) -> uuid.UUID:
         return rumours.start(session, actor, incident, "Ullevål er fullt", [inbound_id], utcnow()).id
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "light"), (390, "dark")])
-def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any, width: int, scheme: str) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    problems = []
-
-    def look(path: str) -> None:
-        answer = page.goto(address + path)
-        assert answer.status < 400, (path, answer.status)
-        found = axe.Axe().run(page)
-        if found.violations_count:
-            problems.append(f"{path}\n{found.generate_report()}")
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if wide > 0:
-            problems.append(f"{path} is {wide} px too wide")
-
-    page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
-    look("/sign-in")
+def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any) -> None:
+    context = browser.new_context()
+    assert faults(context, address, ["/sign-in"]) == []
     context.add_cookies([{"name": "crisis-sign-in", "value": token_for(app, user), "url": address}])
     with app.extensions["crisis"].database.reading() as session:
         person_id = session.query(Person.id).scalar()
         account_id = session.query(Account.id).filter_by(key="sms-ous-live").scalar()
     said = hear(app.extensions["crisis"], *RUMOUR)
     rumour_id = gathered(app, user, said[0])
-    for path in (
+    paths = (
         "/",
         "/me/",
         "/people/",
@@ -126,9 +105,8 @@ def test_pages_are_accessible(app: Flask, address: str, browser: Any, user: Any,
         f"/triage/{said[1]}/rumour",
         "/rumours",
         f"/rumours/{rumour_id}",
-    ):
-        look(path)
-    assert problems == []
+    )
+    assert faults(context, address, paths) == []
     context.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
 from crisis.console import identity
 from crisis.models import Ask
@@ -22,8 +20,7 @@ from tests.console.test_callouts import planned, released, staff
 
 sync_api = pytest.importorskip("playwright.sync_api")
 from tests.browser import officer  # noqa: E402 - after the importorskip above
-
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+from tests.console.looks import faults, served  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +39,11 @@ def night(tmp_path: Path) -> Iterator[Night]:
 
 @pytest.fixture
 def address(night: Night) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, night.app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(night.app) as made:
+        yield made
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "light"), (390, "dark")])
-def test_call_out_pages_are_accessible(night: Night, address: str, browser: Any, width: int, scheme: str) -> None:
+def test_call_out_pages_are_accessible(night: Night, address: str, browser: Any) -> None:
     kari = night.browser("kari")
     prepared = planned(night, kari, ("nurse", 9), mode=Mode.DRILL)
     running = released(night, kari, ("nurse", 3))
@@ -62,11 +56,9 @@ def test_call_out_pages_are_accessible(night: Night, address: str, browser: Any,
             answering.answer(session, ask_id, Said(word, "sms", word, None, "maybe 20 min"), datetime.now(UTC))
             session.flush()
         token = identity.start(session, night.scene.users["kari"], "127.0.0.1", datetime.now(UTC), complete=True)
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    context = browser.new_context()
     context.add_cookies([{"name": identity.cookie_name(night.app.config), "value": token, "url": address}])
-    page, problems = context.new_page(), []
-    page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
-    for path in (
+    paths = (
         "/call-outs",
         f"/call-outs/{prepared}",
         f"/call-outs/{prepared}/edit",
@@ -74,15 +66,6 @@ def test_call_out_pages_are_accessible(night: Night, address: str, browser: Any,
         f"/call-outs/{running}/people",
         f"/call-outs/{running}/asks/{ask_id}",
         f"/call-outs/{running}/report",
-    ):
-        answer = page.goto(address + path)
-        assert answer.status < 400, (path, answer.status)
-        page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
-        found = axe.Axe().run(page)
-        if found.violations_count:
-            problems.append(f"{path}\n{found.generate_report()}")
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if wide > 0:
-            problems.append(f"{path} is {wide} px too wide")
-    assert problems == []
+    )
+    assert faults(context, address, paths, unfold=True) == []
     context.close()

@@ -29,7 +29,7 @@ def _start(*flags: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_process_says_when_it_is_ready_and_ends_cleanly(how: signal.Signals) -> None:
-    process = _start("--port", "0", "--smtp-port", "0")
+    process = _start("--port", "0", "--smtp-port", "0", "--imap-port", "0")
     assert process.stdout
     line = process.stdout.readline()
     url = re.search(r"http://\S+/", line)
