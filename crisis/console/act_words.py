@@ -73,6 +73,7 @@ ACTS: Mapping[str, str] = {
     "media.withdrawn": N_("withdrew a picture or film"),
     "rumour.started": N_("gathered a rumour"),
     "rumour.judged": N_("wrote down what we know of a rumour"),
+    "rumour.settling_undone": N_("opened again what was closed with a rumour"),
     "rumour.answer_drafted": N_("began a draft about a rumour"),
     "rumour.settled": N_("closed what was said of a rumour"),
     "people.exported": N_("exported people"),

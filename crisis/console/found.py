@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from flask import abort
@@ -88,3 +89,12 @@ def playbook(key: str) -> Playbook | None:
 def spoken() -> Language:
     """The language of this page, as the playbooks know it."""
     return cast("Language", language.current())
+
+
+def moment(told: str) -> datetime:
+    """A moment that a page of ours has written into a form, to the microsecond and with its zone."""
+    try:
+        at = datetime.fromisoformat(told)
+    except ValueError:
+        abort(400)
+    return at if at.tzinfo is not None else abort(400)

@@ -24,7 +24,7 @@ from crisis.console.wording import refusal
 from crisis.models import Broadcast, InboundRow, Incident, Rumour, User, utcnow
 from crisis.playbooks.playbook import Playbook
 from crisis.states import Mode, NotAllowed, Purpose, Role
-from crisis.triage import rumours
+from crisis.triage import rumours, settling
 
 pages = Blueprint("rumours", __name__)
 
@@ -102,6 +102,7 @@ def show(rumour_id: uuid.UUID) -> ResponseReturnValue:
             ways=_ways(session, rumour, incident) if incident.closed_at is None else [],
             can=Role.TRIAGER in unit().roles,
             longest=rumours.LONGEST_SOURCE,
+            closed=request.args.get("closed", ""),
         )
 
 
@@ -149,13 +150,21 @@ def open_draft(rumour_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post("/rumours/<uuid:rumour_id>/settle")
 @may(Role.TRIAGER)
 def settle(rumour_id: uuid.UUID) -> ResponseReturnValue:
+    """Close every wording together, or open again what was closed so a moment ago."""
+    now, undo, closed = utcnow(), request.form.get("undo", ""), None
     try:
         with runtime().database.writing() as session:
-            count = rumours.settle(session, actor(), _rumour(session, rumour_id, lock=True), utcnow())
-        flash(ngettext("%(num)d is closed.", "%(num)d are closed.", count), "good")
+            rumour = _rumour(session, rumour_id, lock=True)
+            if undo:
+                count = settling.undo(session, actor(), rumour, found.moment(undo))
+                flash(ngettext("%(num)d waits again.", "%(num)d wait again.", count), "good")
+            else:
+                count = settling.settle(session, actor(), rumour, now)
+                flash(ngettext("%(num)d is closed.", "%(num)d are closed.", count), "good")
+                closed = now.isoformat() if count else None
     except NotAllowed as refused:
         flash(refusal(refused), "warn")
-    return redirect(url_for("rumours.show", rumour_id=rumour_id))
+    return redirect(url_for("rumours.show", rumour_id=rumour_id, closed=closed))
 
 
 @dataclass(frozen=True, slots=True)

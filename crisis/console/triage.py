@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 from sqlalchemy.orm import Session
 
+from crisis.console.found import moment
 from crisis.console.guard import enter, may
 from crisis.console.here import actor, fragment, runtime, unit
 from crisis.console.triage_words import lane_words
@@ -102,10 +103,7 @@ def close_idle() -> ResponseReturnValue:
     now, undo = utcnow(), request.form.get("undo", "")
     with runtime().database.writing() as session:
         if undo:
-            try:
-                count = queue.undo(session, actor(), unit().id, _mode(), datetime.fromisoformat(undo))
-            except ValueError:
-                abort(400)
+            count = queue.undo(session, actor(), unit().id, _mode(), moment(undo))
             flash(ngettext("%(num)d waits again.", "%(num)d wait again.", count), "good")
             return redirect(_back())
         count = queue.close_idle(session, actor(), unit().id, _mode(), now)

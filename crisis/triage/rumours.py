@@ -22,7 +22,6 @@ from crisis.broadcasts import draft
 from crisis.db import rows_changed
 from crisis.models import Broadcast, InboundRow, Incident, Rumour
 from crisis.playbooks.playbook import Playbook
-from crisis.sentence import Sentence
 from crisis.states import BroadcastState, InboundState, Lane, Mode, NotAllowed, Role
 from crisis.triage.fold import words_of
 
@@ -31,7 +30,6 @@ LONGEST_CLAIM, LONGEST_SOURCE = 300, 300
 LOOKED_THROUGH = 2_000  # rows that may say the same
 MOST_ALIKE = 40
 LIKELY, POSSIBLE = 0.2, 0.12  # `likeness` from which a row is chosen beforehand, and shown at all
-SAID = Sentence("answered in public")
 _AS_IF = 50  # so many other texts are thought of beside few, so that what two share does not count as common
 _STEM = 5  # letters: "stenger" and "stengt" differ, "avviser" and "avvisning" count as one word
 # What frames a rumour in any claim: "is it true that", "people say".
@@ -210,7 +208,7 @@ def start(
     session.add(rumour)
     session.flush()
     add(session, actor, rumour, rows)
-    _record(session, actor, "rumour.started", rumour, {"claim": claim})
+    record(session, actor, "rumour.started", rumour, {"claim": claim})
     return rumour
 
 
@@ -253,7 +251,7 @@ def judge(session: Session, actor: Actor, rumour: Rumour, verdict: str, source: 
         raise NotAllowed("Write who confirmed it, and how.")
     rumour.verdict, rumour.source = verdict, source
     rumour.decided_by, rumour.decided_at = actor.user_id, now
-    _record(session, actor, "rumour.judged", rumour, {"verdict": verdict, "source": source})
+    record(session, actor, "rumour.judged", rumour, {"verdict": verdict, "source": source})
 
 
 def draft_answer(
@@ -284,39 +282,8 @@ def draft_answer(
     else:
         made = draft.start(session, actor, incident, playbook, message)
     made.rumour_id = rumour.id
-    _record(session, actor, "rumour.answer_drafted", rumour, {"broadcast": str(made.id)})
+    record(session, actor, "rumour.answer_drafted", rumour, {"broadcast": str(made.id)})
     return made
-
-
-def settle(session: Session, actor: Actor, rumour: Rumour, now: datetime) -> int:
-    """Close every wording that nobody else is on, once something was said in public. Returns how many."""
-    actor.demand(Role.TRIAGER, rumour.unit_id)
-    released = Broadcast.released_at.is_not(None)
-    if not session.scalar(select(Broadcast.id).where(Broadcast.rumour_id == rumour.id, released).limit(1)):
-        raise NotAllowed("Nothing has been said about it in public yet. Open a draft first.")
-    nobody = (InboundRow.state == InboundState.CLAIMED) & (
-        (InboundRow.claimed_by == actor.user_id) | (InboundRow.claimed_until <= now)
-    )
-    count = rows_changed(
-        session,
-        update(InboundRow)
-        .where(
-            InboundRow.rumour_id == rumour.id,
-            InboundRow.folded_into_id.is_(None),
-            InboundRow.state.in_([InboundState.WAITING, InboundState.SNOOZED]) | nobody,
-        )
-        .values(
-            state=InboundState.CLOSED,
-            settled_by=actor.user_id,
-            settled_at=now,
-            settled_why=SAID,
-            snoozed_until=None,
-        )
-        .execution_options(synchronize_session=False),
-    )
-    if count:
-        _record(session, actor, "rumour.settled", rumour, {"count": count})
-    return count
 
 
 def of_incident(session: Session, incident_id: uuid.UUID) -> list[Told]:
@@ -383,7 +350,8 @@ def _stems(words: Sequence[str]) -> set[str]:
     return {word[:_STEM] for word in words if len(word) > 1} - _FRAME
 
 
-def _record(session: Session, actor: Actor, act: str, rumour: Rumour, details: dict[str, object]) -> None:
+def record(session: Session, actor: Actor, act: str, rumour: Rumour, details: dict[str, object]) -> None:
+    """Into the audit, under the rumour's name."""
     session.flush()
     audit.record(
         session,

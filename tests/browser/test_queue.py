@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from crisis.models import Answer, Delivery, HandOver, InboundRow, Rumour
 from crisis.states import DeliveryState, InboundState, Lane, Mode
 from tests.browser.demo import demo
+from tests.browser.keys import Keys
 from tests.browser.officer import DESK, Officer, browser
 from tests.stories.town import Town, eventually, listening_fast
 
@@ -106,37 +107,39 @@ def press(page: Page, key: str) -> None:
 def hand_over(page: Page) -> None:
     page.keyboard.press("h")
     page.wait_for_url(re.compile("/card$"))
-    page.locator("[name=to][value='113']").focus()
-    page.keyboard.press("Space")
-    page.locator("[name=taken_by]").focus()
-    page.keyboard.type("AMK 7")
+    keys = Keys(page)
+    keys.choose("to", "113")
+    keys.write("[name=taken_by]", "AMK 7")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/triage/[0-9a-f-]{36}$"))
 
 
 def settle_rumour(officer: Officer) -> None:
-    """From one wording to the statement that is out, and everybody who said it is answered."""
-    page = officer.page
+    """From one wording to the statement that is out, and everybody who said it is answered; no mouse anywhere."""
+    page, keys = officer.page, Keys(officer.page)
     page.keyboard.press("r")
     page.wait_for_url(re.compile("/rumour$"))
-    page.locator("main form button").last.focus()
-    page.keyboard.press("Enter")
+    keys.press("form.card .actions button")
     page.wait_for_url(re.compile(r"/rumours/[0-9a-f-]{36}$"))
     rumour = page.url
-    page.locator("[name=verdict][value=false]").focus()
-    page.keyboard.press("Space")
-    page.locator("[name=source]").focus()
-    page.keyboard.type("Leder for akuttmottaket, telefon 03.12")
+    keys.choose("verdict", "false")
+    keys.write("[name=source]", "Leder for akuttmottaket, telefon 03.12")
     press(page, "Enter")
-    page.locator("[name=way]").first.focus()
-    page.keyboard.press("Enter")
+    keys.press("[name=way]")
     page.wait_for_url(re.compile(r"/broadcasts/[0-9a-f-]{36}$"))
-    page.check("[name=slot-fact][value=emergency_open]")
-    page.click("[name=go][value=look]")
-    officer.release(Mode.LIVE)
-    page.goto(rumour)
-    page.locator("form[action$='/settle'] button").focus()
-    press(page, "Enter")
+    keys.choose("slot-fact", "emergency_open")
+    keys.press("[name=go][value=look]")
+    keys.press("[name=go][value=release]")
+    page.wait_for_url(re.compile(r"/release"))
+    keys.tick("[name=read]")
+    keys.press("button.release.live")
+    page.wait_for_url(re.compile(r"/board"))
+    officer.until_sent()
+    page.goto(rumour)  # the address that is bookmarked: no page of the board leads back there
+    keys.press("form[action$='/settle'] button")
+    press(page, "u")  # once too early, to see that it comes back
+    assert page.locator("form[action$='/settle'] button").count() == 1
+    keys.press("form[action$='/settle'] button")
 
 
 def rows(here: Town) -> list[InboundRow]:

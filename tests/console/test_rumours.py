@@ -76,9 +76,17 @@ def test_from_the_queue_to_the_public_page(night: Night, tuva: Browser, tmp_path
         row.state, row.released_at, row.digest = BroadcastState.RELEASED, utcnow(), "-"
         session.flush()
     assert before == uuid.UUID(rumour.rsplit("/", 1)[1])
-    assert "2 are closed" in tuva.follow(rumour, f"{rumour}/settle")
+    closed = tuva.send(rumour, f"{rumour}/settle").location
     with night.scene.runtime.database.reading() as session:
         assert set(session.scalars(select(InboundRow.state))) == {InboundState.CLOSED}
+    page = tuva.get(closed).text
+    assert "2 are closed" in page
+    moment = re.search(r'name="undo" value="([^"]+)"', page)
+    assert moment
+    assert "2 wait again" in tuva.follow(rumour, f"{rumour}/settle", undo=moment[1])
+    assert "0 wait again" in tuva.follow(rumour, f"{rumour}/settle", undo=moment[1])
+    assert tuva.send(rumour, f"{rumour}/settle", undo="yesterday").status_code == 400
+    assert tuva.send(rumour, f"{rumour}/settle", undo="2026-11-22").status_code == 400
 
 
 def test_a_triager_gathers_and_judges_but_opens_no_draft(night: Night) -> None:

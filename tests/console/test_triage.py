@@ -100,6 +100,7 @@ def test_closed_together_and_opened_again(runtime: Runtime, sign_in: Any, make_u
 
     undo = re.search(r'name="undo" value="([^"]+)"', client.get(answer.location).text)
     assert undo is not None
+    assert send(client, "/triage", "/triage/idle", undo="2026-11-22").status_code == 400  # no page of ours wrote that
     send(client, "/triage", "/triage/idle", undo=undo[1])
     assert state(runtime, thanks) is InboundState.WAITING
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from crisis.models import AuditRow, InboundBand, Incident, Rumour
+from crisis.models import AuditRow, Broadcast, InboundBand, Incident, Rumour
 from crisis.simulator.crowd.script import words as crowd_words
-from crisis.states import InboundState, Mode, NotAllowed
-from crisis.triage import rumours
+from crisis.states import BroadcastState, InboundState, Mode, NotAllowed
+from crisis.triage import queue, rumours, settling
 from crisis.triage.fold import words_of
 from tests.triage.hall import CRY, Hall
 
@@ -88,8 +89,40 @@ def test_nothing_is_closed_before_something_was_said(hall: Hall, incident: uuid.
     hall.hear(hall.said(SAID[0]))
     made = start(hall, incident, *[row.id for row in hall.rows()])
     with hall.database.writing() as session, pytest.raises(NotAllowed, match="in public"):
-        rumours.settle(session, hall.users["kari"], session.get_one(Rumour, made), hall.now)
+        settling.settle(session, hall.users["kari"], session.get_one(Rumour, made), hall.now)
     assert hall.rows()[0].state is InboundState.WAITING
+
+
+def test_what_was_closed_together_is_opened_again_by_whoever_closed_it(hall: Hall, incident: uuid.UUID) -> None:
+    hall.hear(*[hall.said(text) for text in (SAID[0], *OTHER[:2])])
+    put_off, mine, theirs = [row.id for row in hall.rows()]
+    made, kari, ola = start(hall, incident, put_off, mine, theirs), hall.users["kari"], hall.users["ola"]
+    with hall.database.writing() as session:
+        released = Broadcast(
+            incident_id=incident, unit_id=hall.units["ous"], mode=Mode.LIVE, rumour_id=made, phase="initial",
+            playbook="false-information", message="initial", state=BroadcastState.RELEASED, released_at=hall.now,
+            authority="single", digest="-", created_by=kari.user_id,
+        )  # fmt: skip
+        session.add(released)
+        queue.claim(session, kari, put_off, hall.now)
+        queue.snooze(session, kari, put_off, hall.now + timedelta(hours=1), hall.now)
+        queue.claim(session, kari, mine, hall.now)
+        queue.claim(session, ola, theirs, hall.now)
+    at = hall.now + timedelta(seconds=1)
+    with hall.database.writing() as session:
+        assert settling.settle(session, kari, session.get_one(Rumour, made), at) == 2
+    with hall.database.writing() as session:
+        rumour = session.get_one(Rumour, made)
+        assert settling.undo(session, ola, rumour, at) == 0, "only whoever closed them"
+        assert settling.undo(session, kari, rumour, at - timedelta(seconds=1)) == 0
+        assert settling.undo(session, kari, rumour, at) == 2
+        assert settling.undo(session, kari, rumour, at) == 0
+    states = {row.id: (row.state, row.claimed_by) for row in hall.rows()}
+    waits = (InboundState.WAITING, None)
+    assert states == {put_off: waits, mine: waits, theirs: (InboundState.CLAIMED, ola.user_id)}
+    with hall.database.reading() as session:
+        acts = session.scalars(select(AuditRow.act).where(AuditRow.subject == f"rumour:{made}")).all()
+        assert acts[-2:] == ["rumour.settled", "rumour.settling_undone"]
 
 
 def test_folded_repeats_count_with_the_one_they_stand_behind(hall: Hall, incident: uuid.UUID) -> None:
