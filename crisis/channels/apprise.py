@@ -11,7 +11,6 @@ import asyncio
 import logging
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,6 +28,7 @@ from crisis.channels.base import (
     Uncertain,
 )
 from crisis.channels.opening import Opening
+from crisis.channels.own_thread import OwnThread
 from crisis.channels.text.counting import plain
 from crisis.settings import Frozen, SecretRef, SettingsError
 
@@ -108,13 +108,12 @@ class Apprise:
         self._all = apprise.Apprise(asset=asset)
         self._all.add(service)
         self._patience = options.connect_seconds + options.read_seconds + 10  # it may make a second call to sign in
-        self._thread = ThreadPoolExecutor(max_workers=FACTS.concurrency, thread_name_prefix=f"apprise-{opening.key}")
+        self._thread = OwnThread(f"apprise-{opening.key}")
 
     async def send(self, out: Outgoing) -> Accepted:
         """Hand one text to the service. `Accepted` has no id, because Apprise knows none. Raises `SendError`."""
-        call = asyncio.get_running_loop().run_in_executor(self._thread, self._notify, out)
         try:
-            worked, lines = await asyncio.wait_for(call, self._patience)
+            worked, lines = await asyncio.wait_for(self._thread.run(self._notify, out), self._patience)
         except TimeoutError:
             raise Uncertain("no answer in time", code="timeout") from None
         if worked:
@@ -126,7 +125,7 @@ class Apprise:
         return Health(ok=True, say=f"{self._place}: not tried; Apprise cannot look without sending, and tells no link")
 
     async def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()
 
     def _notify(self, out: Outgoing) -> tuple[bool, Sequence[str]]:
         lines: list[str] = []

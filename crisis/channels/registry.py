@@ -13,6 +13,7 @@ from crisis.channels import apprise
 from crisis.channels.base import Facts
 from crisis.channels.bluesky import adapter as bluesky
 from crisis.channels.email import adapter as email
+from crisis.channels.email.options import Options as EmailOptions
 from crisis.channels.flickr import adapter as flickr
 from crisis.channels.linkedin import adapter as linkedin
 from crisis.channels.mastodon import adapter as mastodon
@@ -32,7 +33,7 @@ KINDS: Mapping[str, Kind] = {
     "sms": Kind(sms.FACTS, sms.Options, sms.Sms),
     "whatsapp": Kind(whatsapp.FACTS, whatsapp.Options, whatsapp.WhatsApp),
     "voice": Kind(voice.FACTS, voice.Options, voice.Voice),
-    "email": Kind(email.FACTS, email.Options, email.Email),
+    "email": Kind(email.FACTS, EmailOptions, email.Email),
     "mastodon": Kind(mastodon.FACTS, mastodon.Options, mastodon.Mastodon),
     "bluesky": Kind(bluesky.FACTS, bluesky.Options, bluesky.Bluesky),
     "wordpress": Kind(wordpress.FACTS, wordpress.Options, wordpress.WordPress),

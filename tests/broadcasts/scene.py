@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from crisis.actor import Actor
 from crisis.broadcasts import draft, incidents, release
-from crisis.channels.email import adapter as email
+from crisis.channels.email import options as email
 from crisis.channels.page import adapter as page
 from crisis.channels.twilio import sms
 from crisis.channels.x import adapter as x

@@ -17,7 +17,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from pydantic import ValidationError
 
 from crisis.channels.base import Busy, Checks, Misconfigured, Rejected, SendError, Uncertain, Unreachable
-from crisis.channels.email.adapter import FACTS, Email, Options
+from crisis.channels.email.adapter import FACTS, Email
+from crisis.channels.email.options import Options
 from crisis.settings import SecretRef, SettingsError
 from tests.channels import contract
 from tests.channels.stub import closed_port
@@ -175,8 +176,8 @@ async def test_a_connection_that_died_in_the_pause_is_replaced(serve: Serve, tmp
     server = await serve(Server())
     mail = channel(server, tmp_path)
     await mail.send(OUT)
-    mail._idle[0].used_at -= 60
-    mail._idle[0].client.transport.abort()  # type: ignore[union-attr]
+    mail._lines._idle[0].used_at -= 60
+    mail._lines._idle[0].client.transport.abort()  # type: ignore[union-attr]
     await mail.send(OUT)
     assert len(server.mails) == 2
     await mail.close()

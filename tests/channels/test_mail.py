@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisis.channels.email.adapter import as_address
 from crisis.channels.email.mail import mailbox, render_html, render_mail, subject
+from crisis.channels.email.options import as_address
 from tests.channels import contract
 
 SENDER = as_address("Oslo sykehus <varsling@example.org>")

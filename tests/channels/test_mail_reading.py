@@ -10,8 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from crisis.channels.base import Inbound, Misconfigured, Polls, Receipt, Unreachable
-from crisis.channels.email.adapter import Email, Options
+from crisis.channels.email.adapter import Email
 from crisis.channels.email.imap import LARGEST
+from crisis.channels.email.options import Options
 from crisis.channels.email.reading import LONGEST_TEXT, read
 from crisis.settings import SecretRef
 from tests.channels import contract

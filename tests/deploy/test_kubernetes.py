@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crisis import runtime
-from crisis.channels.email import adapter
+from crisis.channels.email import options as email
 from crisis.embedded.keys import all_references
 from crisis.embedded.ports import ports
 from crisis.settings import Settings
@@ -219,9 +219,9 @@ def test_the_pretend_internet_is_reached_where_it_listens() -> None:
 
 
 def test_providers_are_reached_where_adapters_call_them() -> None:
-    encrypted = {443, adapter.PORTS["starttls"], adapter.PORTS["tls"]}
+    encrypted = {443, email.PORTS["starttls"], email.PORTS["tls"]}
     assert encrypted == ports_out("sender-live", "0.0.0.0/0")
-    assert encrypted | {adapter.IMAP_PORTS["starttls"], adapter.IMAP_PORTS["tls"]} == ports_out("listener", "0.0.0.0/0")
+    assert encrypted | {email.IMAP_PORTS["starttls"], email.IMAP_PORTS["tls"]} == ports_out("listener", "0.0.0.0/0")
     assert ports_out("sender-drill", "0.0.0.0/0") == set()
 
 

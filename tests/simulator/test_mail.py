@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from crisis.channels.base import Misconfigured, Polled
-from crisis.channels.email.adapter import Email, Options
+from crisis.channels.email.adapter import Email
+from crisis.channels.email.options import Options
 from crisis.settings import SecretRef
 from crisis.simulator.server import Simulator
 from tests.channels.contract import opening

@@ -5,11 +5,10 @@ Calls go through `client`, what people say comes through `listening`, changes in
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -20,7 +19,6 @@ from crisis.channels.base import (
     Accepted,
     Facts,
     Health,
-    Inbound,
     Misconfigured,
     Outgoing,
     Polled,
@@ -34,9 +32,9 @@ from crisis.channels.opening import Opening
 from crisis.channels.own_thread import OwnThread
 from crisis.channels.text.counting import x_size
 from crisis.channels.text.unmarked import comparable
-from crisis.channels.x.client import Session, ask, call
+from crisis.channels.x.client import CLOCK_DOUBT, MOST_PAGES, Session, ask, call
 from crisis.channels.x.editing import first_of, latest
-from crisis.channels.x.listening import Conversations, Reads, cursors, id_at, inbound, query
+from crisis.channels.x.listening import Conversations, Listening, Reads
 from crisis.channels.x.media import MEDIA, upload
 from crisis.channels.x.words import as_written
 from crisis.settings import Frozen, SecretRef
@@ -59,12 +57,8 @@ FACTS = Facts(
     deletes=True,
     deletes_per=(50, timedelta(minutes=15)),  # X API docs, rate limits
 )
-FEWEST = 10  # results a search gives at least; with less left of the day's reads nothing is read
 log = logging.getLogger(__name__)
-
 FOLLOW_UPS = frozenset({"update", "correction", "all_clear"})
-CLOCK_DOUBT = timedelta(minutes=1)  # our clock against X's
-MOST_PAGES = 5  # of 100 posts each; an account that posted more since then is for a person to look at
 
 
 class Options(Frozen):
@@ -111,10 +105,12 @@ class X:
         self._client.session = Session(options.base_url, options.connect_seconds, options.read_seconds)
         self._thread = OwnThread(f"x-{opening.key}")
         self._own_id = ""
-        self._hashtags = options.hashtags
         self._notes = opening.notes
         self._reads = Reads(opening.notes, options.reads_per_day)
         self._conversations = Conversations(opening.notes)
+        self._listening = Listening(
+            self._client, self._own, options.handle, options.hashtags, self._reads, self._conversations
+        )
 
     async def send(self, out: Outgoing) -> Accepted:
         """Post once; an answer hangs under what it answers, a follow-up under the post it follows.
@@ -176,7 +172,7 @@ class X:
         The first poll only learns where to start. When the day's reads are used up nothing is read and nothing is lost:
         the cursor stays, and X keeps seven days of search and 800 mentions.
         """
-        return await self._thread.run(self._poll, cursor)
+        return await self._thread.run(self._listening.poll, cursor)
 
     async def close(self) -> None:
         self._thread.close()
@@ -253,12 +249,11 @@ class X:
 
     def _own_posts(self, since: datetime) -> Iterator[Sequence[Any]]:
         """Our posts since then, page by page, newest first. Raises `Uncertain` when there are too many to look through."""
-        self._own_id = self._own_id or str(self._me()["id"])
         token: str | None = None
         for _ in range(MOST_PAGES):
             page = ask(
                 self._client.get_users_tweets,
-                self._own_id,
+                self._own(),
                 start_time=since,
                 max_results=100,
                 tweet_fields=["created_at", "entities", "referenced_tweets"],
@@ -272,48 +267,9 @@ class X:
                 return
         raise Uncertain(f"more than {MOST_PAGES * 100} posts since the first attempt; look on the wall")
 
-    def _poll(self, cursor: str | None) -> Polled:
-        at = cursors(cursor)
+    def _own(self) -> str:
         self._own_id = self._own_id or str(self._me()["id"])
-        found: dict[str, Inbound] = {}
-        at["mentions"] = self._read(partial(self._client.get_users_mentions, self._own_id), at, "mentions", found)
-        if asked := query(self._handle, self._hashtags, self._conversations.known()):
-            try:
-                search = partial(self._client.search_recent_tweets, asked)
-                at["search"] = self._read(search, at, "search", found)
-            except Rejected as error:  # among others a cursor older than what X searches: start from now
-                log.warning("the search was refused: %s", error.say)
-                at.pop("search", None)
-        return Polled(json.dumps(at), inbounds=sorted(found.values(), key=lambda one: int(one.provider_id)))
-
-    def _read(self, call: Callable[..., Any], at: Mapping[str, str], way: str, found: dict[str, Inbound]) -> str:
-        """Everything newer than the cursor of this way, into `found`; the new cursor."""
-        since, token = at.get(way), None
-        newest = since or id_at(datetime.now(UTC) - CLOCK_DOUBT)
-        for _ in range(MOST_PAGES):
-            if (left := self._reads.left()) < FEWEST:
-                return since or newest  # what was not read to its end is read again when there is room
-            page = ask(
-                call,
-                since_id=since,  # the same for every page; X names the newest on the first (X API docs, pagination)
-                max_results=min(100, left) if since else FEWEST,
-                tweet_fields=["author_id", "created_at", "lang", "referenced_tweets", "conversation_id", "entities"],
-                user_fields=["name", "username"],
-                expansions=["author_id"],
-                **{"pagination_token" if way == "mentions" else "next_token": token},
-            )
-            with as_promised():
-                self._reads.add(len(page.data or ()))
-                users = {str(user.id): user.data for user in (page.includes or {}).get("users", ())}
-                newest = max(newest, str(page.meta.get("newest_id") or "0"), key=int)
-                if since is None:
-                    break
-                for post in page.data or ():
-                    kind = "mention" if way == "mentions" else "hashtag"
-                    found.setdefault(str(post.id), inbound(post.data, users, found=kind))
-            if not (token := page.meta.get("next_token")):
-                break
-        return newest
+        return self._own_id
 
     def _me(self) -> Mapping[str, Any]:
         me = ask(self._client.get_me).data

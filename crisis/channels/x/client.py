@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import requests
@@ -16,6 +17,8 @@ import tweepy
 from crisis.channels.errors import accepted_body, answer, as_promised, transport
 from crisis.channels.x.words import refusal
 
+CLOCK_DOUBT = timedelta(minutes=1)  # our clock against X's
+MOST_PAGES = 5  # of 100 posts each; an account with more since then is for a person to look at
 LITERAL_HOST = "https://api.twitter.com"  # written into tweepy.Client.request
 
 # At DEBUG these write the access token and the signature of every call.

@@ -7,13 +7,19 @@ all processes of an account through its notes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from crisis.channels.base import Budget, Inbound, Notes
+from crisis.channels.base import Budget, Inbound, Notes, Polled, Rejected
+from crisis.channels.errors import as_promised
+from crisis.channels.x.client import CLOCK_DOUBT, MOST_PAGES, ask
 from crisis.channels.x.words import as_written
 
+log = logging.getLogger(__name__)
+FEWEST = 10  # results a search gives at least; with less left of the day's reads nothing is read
 LONGEST_QUERY = 512  # characters (X API docs, search operators; self-serve)
 MOST_CONVERSATIONS = 10
 _FIRST_MOMENT = 1_288_834_974_657  # milliseconds; where X's ids begin to count
@@ -55,6 +61,65 @@ class Conversations:
     def add(self, root: str) -> None:
         newest = [root, *(one for one in self.known() if one != root)][:MOST_CONVERSATIONS]
         self._notes.write("conversations", json.dumps(newest), datetime.now(UTC) + SEARCHABLE)
+
+
+class Listening:
+    """The polls of one account. Blocks."""
+
+    def __init__(
+        self,
+        client: Any,
+        own: Callable[[], str],
+        handle: str,
+        hashtags: Sequence[str],
+        reads: Reads,
+        conversations: Conversations,
+    ) -> None:
+        self._client, self._own, self._handle, self._hashtags = client, own, handle, hashtags
+        self._reads, self._conversations = reads, conversations
+
+    def poll(self, cursor: str | None) -> Polled:
+        """What is new since `cursor`; without one only where to start is learnt."""
+        at = cursors(cursor)
+        found: dict[str, Inbound] = {}
+        at["mentions"] = self._read(partial(self._client.get_users_mentions, self._own()), at, "mentions", found)
+        if asked := query(self._handle, self._hashtags, self._conversations.known()):
+            try:
+                search = partial(self._client.search_recent_tweets, asked)
+                at["search"] = self._read(search, at, "search", found)
+            except Rejected as error:  # among others a cursor older than what X searches: start from now
+                log.warning("the search was refused: %s", error.say)
+                at.pop("search", None)
+        return Polled(json.dumps(at), inbounds=sorted(found.values(), key=lambda one: int(one.provider_id)))
+
+    def _read(self, call: Callable[..., Any], at: Mapping[str, str], way: str, found: dict[str, Inbound]) -> str:
+        """Everything newer than the cursor of this way, into `found`; the new cursor."""
+        since, token = at.get(way), None
+        newest = since or id_at(datetime.now(UTC) - CLOCK_DOUBT)
+        for _ in range(MOST_PAGES):
+            if (left := self._reads.left()) < FEWEST:
+                return since or newest  # what was not read to its end is read again when there is room
+            page = ask(
+                call,
+                since_id=since,  # the same for every page; X names the newest on the first (X API docs, pagination)
+                max_results=min(100, left) if since else FEWEST,
+                tweet_fields=["author_id", "created_at", "lang", "referenced_tweets", "conversation_id", "entities"],
+                user_fields=["name", "username"],
+                expansions=["author_id"],
+                **{"pagination_token" if way == "mentions" else "next_token": token},
+            )
+            with as_promised():
+                self._reads.add(len(page.data or ()))
+                users = {str(user.id): user.data for user in (page.includes or {}).get("users", ())}
+                newest = max(newest, str(page.meta.get("newest_id") or "0"), key=int)
+                if since is None:
+                    break
+                for post in page.data or ():
+                    kind = "mention" if way == "mentions" else "hashtag"
+                    found.setdefault(str(post.id), inbound(post.data, users, found=kind))
+            if not (token := page.meta.get("next_token")):
+                break
+        return newest
 
 
 def query(handle: str, hashtags: Sequence[str], conversations: Sequence[str]) -> str:
