@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.preview import Preview, pace_of, preview
-from crisis.models import Account, Broadcast, CallOut, Group, Person, membership
+from crisis.channels.registry import FACTS
+from crisis.models import Account, Broadcast, CallOut, Destination, Group, Person, membership
 from crisis.oncall.candidates import Somebody, candidates, wants_of
 from crisis.oncall.waves import Candidate, next_wave, seconds_for, way_of
 from crisis.playbooks.playbook import Playbook
@@ -40,10 +41,11 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
-    """One way of asking: how many have it, how many are asked by it first, and how long those take at its pace."""
+    """One way of asking: how many have it and have proven it, how many are asked by it first, and how long that takes."""
 
     account: Account
     have: int
+    verified: int  # of those, by how many a code came back from there
     first: int
     pace: float
     seconds_first_wave: float
@@ -60,6 +62,7 @@ class Outlook:
     unable: Mapping[str, Sequence[Somebody]]  # by why
     first_wave: int
     ways: Sequence[WayOut]
+    unproven: Sequence[Somebody]  # of `able`, those who have proven none of their ways
 
     @property
     def needed(self) -> int:
@@ -103,14 +106,29 @@ def look(
     wants = wants_of(call_out)
     chosen = next_wave(wants, {}, [Candidate(one.id, one.skills) for one in able], call_out.surplus)
     first = {person for person, _ in chosen}
+    proven = _proven(session, [one.id for one in able])
     return Outlook(
         words=preview(session, broadcast, settings, playbook, now),
         needs=[Supply(want.skill, want.number, want.by, sum(want.takes(one.skills) for one in able)) for want in wants],
         able=able,
         unable=unable,
         first_wave=len(chosen),
-        ways=_ways(call_out, settings, accounts, able, first),
+        ways=_ways(call_out, settings, accounts, able, first, proven),
+        unproven=[one for one in able if one.id not in proven["phone"] | proven["mailbox"]],
     )
+
+
+def _proven(session: Session, ids: Sequence[uuid.UUID]) -> dict[str, set[uuid.UUID]]:
+    """Who has a verified phone, and who a verified mailbox."""
+    found: dict[str, set[uuid.UUID]] = {"phone": set(), "mailbox": set()}
+    rows = session.execute(
+        select(Destination.medium, Destination.person_id).where(
+            Destination.person_id.in_(ids), Destination.consent, Destination.verified_at.is_not(None)
+        )
+    )
+    for medium, person_id in rows:
+        found[medium].add(person_id)
+    return found
 
 
 def _ways(
@@ -119,6 +137,7 @@ def _ways(
     accounts: Sequence[Account],
     able: Sequence[Somebody],
     first: set[uuid.UUID],
+    proven: Mapping[str, set[uuid.UUID]],
 ) -> list[WayOut]:
     channels = [channel for channel in call_out.ways if channel in {account.channel for account in accounts}]
     begins: Counter[str] = Counter()
@@ -131,10 +150,12 @@ def _ways(
     ways = []
     for channel in channels:
         pace = pace_of(settings, by_channel[channel])
+        have = {one.id for one in able if one.addresses.get(channel)}
         ways.append(
             WayOut(
                 account=by_channel[channel],
-                have=sum(bool(one.addresses.get(channel)) for one in able),
+                have=len(have),
+                verified=len(have & proven[FACTS[channel].medium]),
                 first=begins[channel],
                 pace=pace,
                 seconds_first_wave=seconds_for(in_first[channel], pace),
