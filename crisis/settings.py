@@ -308,9 +308,36 @@ def _contradictions(settings: Settings, blame: Any, alike: Callable[[str, str], 
         seen.add(account.key)
         if account.fallback is not None and (what := _odd_fallback(settings, account, alike)):
             blame(("accounts", index, "fallback"), what)
+        for other in settings.accounts[:index]:
+            if account.channel in walls and (what := _other_side(settings, account, other)):
+                blame(("accounts", index, "mode"), what)
         if account.shards > 1 and account.channel in walls:
             what = f"{account.channel} has one receiver, its own wall, and there is nothing to split; remove the line"
             blame(("accounts", index, "shards"), what)
+
+
+def _other_side(settings: Settings, account: AccountSettings, other: AccountSettings) -> str:
+    """Do a live and a drill account of one channel speak on the same wall? Then what to do about it; empty when not."""
+    if account.channel != other.channel or account.mode == other.mode:
+        return ""
+    keys = _secrets(account)
+    if keys and keys == _secrets(other):
+        return f"it has the very keys of the {other.mode} account '{other.key}'; give it an account and keys of its own"
+    if hasattr(account.options, "directory") and _folder(settings, account) == _folder(settings, other):
+        return (
+            f"the {other.mode} pages of '{other.key}' are written to the same folder; give each a directory of its own"
+        )
+    return ""
+
+
+def _secrets(account: AccountSettings) -> dict[str, SecretRef]:
+    named = type(account.options).model_fields if isinstance(account.options, BaseModel) else {}
+    return {name: ref for name in named if isinstance(ref := getattr(account.options, name), SecretRef)}
+
+
+def _folder(settings: Settings, account: AccountSettings) -> Path:
+    told: Path | None = account.options.directory
+    return (told or settings.data_dir / "pages" / account.mode).resolve()
 
 
 def _odd_fallback(settings: Settings, account: AccountSettings, alike: Callable[[str, str], bool]) -> str:

@@ -225,3 +225,38 @@ def test_a_fallback_that_cannot_be_one_is_told_with_what_to_do(read, old: str, n
 def test_what_has_one_receiver_cannot_be_split(read) -> None:
     with pytest.raises(SettingsError, match="nothing to split; remove the line"):
         read(GOOD.replace('mode = "live"', 'mode = "live"\nshards = 2'))
+
+
+X = """
+[[accounts]]
+key = "x-ous"
+unit = "ous"
+channel = "x"
+mode = "live"
+handle = "ous"
+consumer_key = { env = "APP" }
+consumer_secret = { env = "APP_SECRET" }
+access_token = { file = "token" }
+access_token_secret = { file = "token-secret" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (X + X.replace("x-ous", "x-drill").replace('"live"', '"drill"'), "the very keys of the live account 'x-ous'"),
+        (
+            (
+                '[[accounts]]\nkey = "page-drill"\nunit = "ous"\nchannel = "page"\nmode = "drill"\n'
+                'public_url = "https://drill.example.org"\ndirectory = "var/pages/live"\n'
+            ),
+            "pages of 'page-ous' are written to the same folder",
+        ),
+    ],
+)
+def test_an_exercise_never_speaks_where_the_public_looks(read, more: str, says: str) -> None:
+    """Copied and only half changed, an account would do it."""
+    with pytest.raises(SettingsError, match=says):
+        read(f"{GOOD}\n{more}")
+    one_app = X + X.replace("x-ous", "x-drill").replace('"live"', '"drill"').replace('"token', '"drill-token')
+    assert len(read(f"{GOOD}\n{one_app}").accounts) == 3, "one app may have accounts of both kinds"
