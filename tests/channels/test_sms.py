@@ -25,7 +25,7 @@ from crisis.channels.base import (
     Uncertain,
 )
 from crisis.channels.errors import accepted_body, answer
-from crisis.channels.twilio.calls import TWILIO
+from crisis.channels.twilio.options import TWILIO
 from crisis.channels.twilio.sms import FACTS, Options, Sms
 from crisis.channels.twilio.sms_words import refusal
 from crisis.settings import SecretRef

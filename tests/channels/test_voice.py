@@ -26,7 +26,7 @@ from crisis.channels.base import (
     Speaks,
     Uncertain,
 )
-from crisis.channels.twilio.calls import TWILIO
+from crisis.channels.twilio.options import TWILIO
 from crisis.channels.twilio.twiml import LONGEST
 from crisis.channels.twilio.voice import FACTS, Options, Voice
 from crisis.channels.twilio.voice_words import WORDS

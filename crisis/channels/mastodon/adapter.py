@@ -1,6 +1,6 @@
 """Posts on Mastodon, and whatever speaks its API: one account on one instance, with a token of that account.
 
-Calls go through `mastodon_client`, what people say comes through `mastodon_listening`.
+Calls go through `client`, what people say comes through `listening`.
 """
 
 from __future__ import annotations

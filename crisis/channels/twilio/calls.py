@@ -1,26 +1,18 @@
 """What every channel through Twilio shares: keys, calls, finding a message again, proving a webhook.
 
-The Twilio client builds the calls over its asynchronous interface; the small HTTP client below carries them, so that
-there is one session, bounded connections, two timeouts, no log of phone numbers and one place that judges answers.
+The Twilio client builds the calls over its asynchronous interface; `http` carries them.
 """
 
 from __future__ import annotations
 
-import logging
 import unicodedata
-from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Literal
-from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-import aiohttp
 from multidict import MultiDict
-from pydantic import Field, model_validator
 from twilio.base.exceptions import TwilioException
-from twilio.http import AsyncHttpClient
-from twilio.http.response import Response
 from twilio.request_validator import (
     HMAC_SHA1,
     HMAC_SHA256,
@@ -42,54 +34,19 @@ from crisis.channels.base import (
     SendError,
     Uncertain,
 )
-from crisis.channels.calling import proxy
-from crisis.channels.errors import accepted_body, answer, as_promised, transport
+from crisis.channels.errors import as_promised
 from crisis.channels.opening import Opening
-from crisis.channels.twilio.sms_words import inbound, receipt, refusal
+from crisis.channels.twilio.http import Http
+from crisis.channels.twilio.options import TWILIO, TwilioOptions
+from crisis.channels.twilio.sms_words import inbound, receipt
 from crisis.hosts import own_machine
-from crisis.settings import Frozen, SecretRef
 
-TWILIO = "https://api.twilio.com"
 LONGEST_VALIDITY = 36_000  # seconds; Twilio docs, ValidityPeriod
 CLOCK_DOUBT = timedelta(minutes=1)  # our clock against Twilio's
 MOST_FOUND = 200  # messages or calls to one address that `find` looks through
 KNOWN_CALLS = 20_000  # calls whose attempt this process remembers
 RETRIES = "#rc=3&rp=all"  # Twilio docs, webhook connection overrides: three more tries, on any failure
 TRIAL = "Sent from your Twilio trial account - "  # put before every text of an account that has not been paid for
-
-
-class TwilioOptions(Frozen):
-    """The keys of crisis.toml that every account at Twilio has."""
-
-    account_sid: str = Field(pattern=r"^AC[0-9a-fA-F]{32}$", description="the Twilio account")
-    auth_token: SecretRef = Field(description="proves webhooks, and signs calls when there is no API key")
-    api_key_sid: str | None = Field(default=None, pattern=r"^SK[0-9a-fA-F]{32}$", description="an API key for calls")
-    api_key_secret: SecretRef | None = Field(default=None, description="the secret of that API key")
-    shared_key: SecretRef | None = Field(default=None, description="for webhooks that Twilio signs with SHA-256")
-    base_url: str = Field(default=TWILIO, pattern=r"^https?://[^\s/]+$", description="where the API is")
-    low_balance: float = Field(default=20, ge=0, description="below this the nightly test says that money runs out")
-    connect_seconds: float = Field(default=5, gt=0, le=60, description="longest wait for a connection")
-    read_seconds: float = Field(default=15, gt=0, le=120, description="longest wait for an answer")
-
-    @model_validator(mode="after")
-    def _whole_key(self) -> TwilioOptions:
-        if (self.api_key_sid is None) != (self.api_key_secret is None):
-            msg = "api_key_sid and api_key_secret belong together; give both or neither"
-            raise ValueError(msg)
-        return self
-
-
-class TextOptions(TwilioOptions):
-    """What accounts for texts have besides."""
-
-    validity_minutes: int | None = Field(default=None, ge=1, le=600, description="older texts are not sent")
-
-
-def one_sender(number: str | None, service: str | None) -> None:
-    """Raises `ValueError` unless exactly one of the two is given."""
-    if (number is None) == (service is None):
-        msg = "give one sender: from_number or messaging_service_sid"
-        raise ValueError(msg)
 
 
 class Twilio:
@@ -102,7 +59,7 @@ class Twilio:
         self._validators = {HMAC_SHA1: RequestValidator(token)}
         if options.shared_key:
             self._validators[HMAC_SHA256] = RequestValidator(options.shared_key.reveal())
-        self.http = _Http(options.connect_seconds, options.read_seconds, connections)
+        self.http = Http(options.connect_seconds, options.read_seconds, connections)
         self.credentials = (
             options.api_key_sid or options.account_sid,
             options.api_key_secret.reveal() if options.api_key_secret else token,
@@ -297,69 +254,6 @@ def _able(capabilities: Any, what: str) -> bool:
 def comparable(text: str) -> str:
     """Equal for texts that read the same, as Twilio gives them back."""
     return unicodedata.normalize("NFC", " ".join(text.removeprefix(TRIAL).split()))
-
-
-def basic(name: str, secret: str) -> str:
-    """The value of an Authorization header."""
-    return "Basic " + b64encode(f"{name}:{secret}".encode()).decode()
-
-
-class _Http(AsyncHttpClient):  # type: ignore[misc]
-    """The Twilio client's way out. Its own asynchronous one has no connect timeout and logs every phone number."""
-
-    def __init__(self, connect: float, read: float, connections: int) -> None:
-        super().__init__(logging.getLogger(__name__), is_async=True)
-        self._patience = aiohttp.ClientTimeout(total=connect + 2 * read, connect=connect, sock_read=read)
-        self._connections = connections
-        self._session: aiohttp.ClientSession | None = None
-
-    async def request(
-        self,
-        method: str,
-        uri: str,
-        params: dict[str, Any] | None = None,
-        data: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109, ARG002
-        allow_redirects: bool = False,  # noqa: ARG002
-    ) -> Response:
-        """One call; returns only a success that holds JSON, and raises a `SendError` for everything else."""
-        if self._session is None:  # a session belongs to a running loop, and opening happens outside of one
-            connector = aiohttp.TCPConnector(limit=self._connections)
-            # Not trust_env: it would read ~/.netrc from disk for every single message.
-            self._session = aiohttp.ClientSession(connector=connector, timeout=self._patience, proxy=proxy(uri))
-        headers = dict(headers or {})
-        if auth:
-            headers["Authorization"] = basic(*auth)
-        try:
-            async with self._session.request(
-                method,
-                uri,
-                params=params,
-                data=_form(data) if data else None,
-                headers=headers,
-                allow_redirects=False,
-            ) as response:
-                given = answer(response.status, response.headers, await response.text(errors="replace"))
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise transport(error) from None  # the chain would carry the request, with its address and keys
-        accepted_body(given, refusal)
-        return Response(given.status, given.text, dict(given.headers))
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-
-def _form(data: dict[str, Any]) -> str:
-    """The fields as a form. The words are encoded once for thousands of receivers: that was a twentieth of a call."""
-    fields = urlencode({name: value for name, value in data.items() if name != "Body"}, doseq=True)
-    return f"{fields}&Body={_quoted(str(data['Body']))}" if "Body" in data else fields
-
-
-_quoted = lru_cache(maxsize=64)(quote_plus)
 
 
 def _hooks(opening: Opening) -> str | None:

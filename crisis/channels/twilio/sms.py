@@ -1,4 +1,4 @@
-"""SMS through Twilio. How Twilio is called, and how its webhooks are proven, stands in `twilio_calls`."""
+"""SMS through Twilio. How Twilio is called, and how its webhooks are proven, stands in `calls`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from crisis.channels.base import Accepted, Facts, Health, Hook, HookEvents, Outgoing
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import sms_size
-from crisis.channels.twilio.calls import TextOptions, Twilio, comparable, one_sender
+from crisis.channels.twilio.calls import Twilio, comparable
+from crisis.channels.twilio.options import TextOptions, one_sender
 
 FACTS = Facts(
     name="sms",

@@ -1,4 +1,4 @@
-"""Telephone calls through Twilio. How Twilio is called, and how its webhooks are proven, stands in `twilio_calls`.
+"""Telephone calls through Twilio. How Twilio is called, and how its webhooks are proven, stands in `calls`.
 
 What is said first travels with the order to call, so that nobody hears silence while our own web server is away. A call
 that takes no key ends by saying the text once more, which is what a voicemail keeps.
@@ -26,7 +26,8 @@ from crisis.channels.base import (
     Speech,
 )
 from crisis.channels.opening import Opening
-from crisis.channels.twilio.calls import Twilio, TwilioOptions
+from crisis.channels.twilio.calls import Twilio
+from crisis.channels.twilio.options import TwilioOptions
 from crisis.channels.twilio.speaking import spoken
 from crisis.channels.twilio.twiml import LONGEST, VOICES, Keys, Line, script
 from crisis.channels.twilio.voice_words import is_machine, receipt, words

@@ -18,7 +18,9 @@ from pydantic import Field, model_validator
 from crisis.channels.base import Accepted, Facts, Health, Hook, HookEvents, Outgoing, Rejected, SendError, Size
 from crisis.channels.calling import Caller
 from crisis.channels.opening import Opening
-from crisis.channels.twilio.calls import TWILIO, TextOptions, Twilio, basic, comparable, one_sender
+from crisis.channels.twilio.calls import Twilio, comparable
+from crisis.channels.twilio.http import basic
+from crisis.channels.twilio.options import TWILIO, TextOptions, one_sender
 from crisis.channels.twilio.sms_words import refusal
 from crisis.sentence import Sentence
 from crisis.settings import Frozen, Language

@@ -1,7 +1,7 @@
 """Films on a YouTube channel, and what is said under them: the Data API v3 over plain HTTP.
 
 There are no posts by API (discovery document), so a broadcast without a film cannot be said here, except as a comment
-under one of ours. A film goes up by `youtube_upload`; who may be seen in it is for people to clear before.
+under one of ours. A film goes up by `upload`; who may be seen in it is for people to clear before.
 """
 
 from __future__ import annotations
