@@ -29,8 +29,7 @@ How to add a page
    `ui.choose(...)`, `ui.tick(...)`, `ui.button(word, kind="primary|quiet|danger", icon="")`,
    `ui.release_button(mode, word, detail)`, `ui.chip(kind, word, icon)` with kind good|busy|wait|warn|bad|off,
    `ui.banner(kind, title)` as a call block, `ui.icon(name)`, `ui.pager(page)`. A `table.cards` becomes cards on a phone:
-   give each `td` a `data-label`. Filters: `|clock` (03:12 CET), `|moment`, `|day`. `url_if("board.show", ...)` is "" when
-   there is no such page.
+   give each `td` a `data-label`. Filters: `|clock` (03:12 CET), `|moment`, `|day`.
 
 3. Scripts are small modules in `static/js`, loaded by `layout.html`; pages work without them. No inline script or style
    (the policy forbids both; use classes, `<progress>`, `<meter>`).

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import Flask, Response, current_app, g, render_template, request, url_for
+from flask import Flask, Response, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BuildError
 
 from crisis.console import act_words, guard, here, language, pages, request_log, wording
 from crisis.console.here import visitor
@@ -69,9 +68,7 @@ def create_app(runtime: Runtime) -> Flask:
         hops = told.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(
-        url_if=url_if, Role=Role, language_names=language.NAMES, channel_word=language.channel_word
-    )
+    app.jinja_env.globals.update(Role=Role, language_names=language.NAMES, channel_word=language.channel_word)
     app.add_template_filter(language.channel_word, "channel_word")
     app.add_template_filter(EXTENSIONS.get, "ending")
     for word in (wording.told, wording.said, act_words.act_word, act_words.detail_word, act_words.detail_value):
@@ -88,14 +85,6 @@ def create_app(runtime: Runtime) -> Flask:
     app.register_error_handler(Exception, _broken)
     app.after_request(_headers)
     return app
-
-
-def url_if(endpoint: str, **values: Any) -> str:
-    """The address of a page, or "" when this installation has no such page."""
-    try:
-        return url_for(endpoint, **values)
-    except BuildError:
-        return ""
 
 
 def _always() -> dict[str, Any]:

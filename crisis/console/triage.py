@@ -70,7 +70,7 @@ def next_one() -> ResponseReturnValue:
     if taken is None:
         flash(gettext("Nothing waits here that nobody is on."), "good")
         return redirect(_back())
-    return redirect(_to(taken))
+    return redirect(url_for("inbound.show", inbound_id=taken))
 
 
 @pages.post("/triage/do")
@@ -92,7 +92,7 @@ def act() -> ResponseReturnValue:
         flash(refusal(refused), "warn")
         return redirect(_back())
     if what == "claim":
-        return redirect(_to(inbound_id))
+        return redirect(url_for("inbound.show", inbound_id=inbound_id))
     return redirect(_back(done=inbound_id if what in UNDONE_BY_REOPENING else None))
 
 
@@ -156,13 +156,6 @@ def _done(session: Session) -> InboundRow | None:
 
 def _mode() -> Mode:
     return Mode.DRILL if request.values.get("mode") == Mode.DRILL else Mode.LIVE
-
-
-def _to(inbound_id: uuid.UUID) -> str:
-    """Where one goes on with it: its own page, when there is one."""
-    from crisis.console.app import url_if  # noqa: PLC0415 - app imports every page
-
-    return url_if("inbound.show", inbound_id=inbound_id) or f"{_back()}#i-{inbound_id}"
 
 
 def _back(**more: Any) -> str:
