@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from flask import abort, request
 from sqlalchemy import select
@@ -67,7 +67,8 @@ def facts(session: Session, inbound_id: uuid.UUID) -> dict[str, Any]:
     fresh = holds and cast("datetime", row.claimed_until) > now
     holder = session.get(User, row.claimed_by) if holds and row.claimed_by else None
     settler = session.get(User, row.settled_by) if row.settled_by else None
-    me, (hiding, reported) = actor(), abuse.of(session, row.id)
+    me, group = actor(), abuse.together(session, row)
+    hiding, reported = (abuse.of(session, group, act) for act in get_args(abuse.Act))
     mine = holds and row.claimed_by == me.user_id
     given = thread.given(session, row.id)
     waits = next((one for one in given if one.broadcast.state is BroadcastState.SUBMITTED), None)
@@ -91,8 +92,8 @@ def facts(session: Session, inbound_id: uuid.UUID) -> dict[str, Any]:
         "target": unit().settings.triage.target(row.lane),
         "hiding": hiding,
         "reported": reported,
-        "hides": abuse.can("hide", row.channel) and not row.private,
-        "reports": abuse.can("report", row.channel),
+        "hides": len(abuse.able("hide", group)),
+        "reports": len(abuse.able("report", group)),
         **_evidence(hiding, reported),
         "minutes": max(0, int((now - row.at).total_seconds() // 60)),
         "why": [said(one["words"], one["facts"]) for one in row.reasons],
@@ -113,9 +114,9 @@ def playbook_of(session: Session, row: InboundRow) -> Playbook | None:
     return found.playbook(incident.playbook) if incident else None
 
 
-def _evidence(*asked: abuse.Asked | None) -> dict[str, Any]:
+def _evidence(*done: abuse.Outcome | None) -> dict[str, Any]:
     """The copy that is kept longest, and when the unit's rule erases it; no copy after that, or when nobody acted."""
-    copies = sorted((one for one in asked if one is not None and one.text), key=lambda one: one.asked_at)
+    copies = sorted((one.copy for one in done if one is not None and one.copy), key=lambda one: one.asked_at)
     kept = copies[-1] if copies else None
     days = timedelta(days=unit().settings.keep_evidence_days)
     return {"evidence": kept, "evidence_until": kept.asked_at + days if kept else None}

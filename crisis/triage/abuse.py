@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, cast, get_args
@@ -26,6 +26,7 @@ from crisis.states import Lane, NotAllowed, Role
 
 LEASE = timedelta(minutes=2)  # longer than any call
 TRIES = 8
+MOST_AT_ONCE = 200  # of the same words by one press
 _FIRST_PAUSE = timedelta(seconds=10)
 
 Act = Literal["hide", "report"]
@@ -48,47 +49,80 @@ class Due:
     kind: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an act on some that say the same stands: "asked" while one is under way, "failed" when one could not be done."""
+
+    state: str
+    say: str  # the network's words about the first that is not done
+    done: int
+    total: int
+    copy: Asked | None  # the evidence that is kept longest
+
+
 def can(act: Act, channel: str) -> bool:
     """Does the network let us hide what others write under our posts, or report it?"""
     kind = KINDS.get(channel)
     return kind is not None and hasattr(kind.open, _ABILITIES[act])
 
 
-def hide(session: Session, actor: Actor, inbound_id: uuid.UUID, now: datetime) -> Hiding:
-    """Have it hidden, and keep what it was. A second press changes nothing. Raises `NotAllowed`, which says the way round."""
-    asked = _ask(session, actor, "hide", inbound_id, now)
-    assert isinstance(asked, Hiding)  # noqa: S101 - `_TABLES` says so
-    return asked
+def hide(session: Session, actor: Actor, inbound_id: uuid.UUID, now: datetime) -> int:
+    """Have it hidden, with all that says the same behind it, and keep what was said. Returns how many were asked for.
+
+    A second press changes nothing. Raises `NotAllowed`, which says the way round.
+    """
+    return _ask(session, actor, "hide", inbound_id, now)
 
 
-def report(session: Session, actor: Actor, inbound_id: uuid.UUID, kind: str, now: datetime) -> AbuseReport:
-    """Have it reported as `kind`, and keep what it was. A second press changes nothing. Raises `NotAllowed`."""
+def report(session: Session, actor: Actor, inbound_id: uuid.UUID, kind: str, now: datetime) -> int:
+    """Have it reported as `kind`, with all that says the same behind it. As `hide`."""
     if kind not in get_args(AbuseKind):
         raise NotAllowed("Choose what is wrong with it.")
-    asked = _ask(session, actor, "report", inbound_id, now, kind=kind)
-    assert isinstance(asked, AbuseReport)  # noqa: S101 - `_TABLES` says so
-    return asked
+    return _ask(session, actor, "report", inbound_id, now, kind=kind)
 
 
-def _ask(session: Session, actor: Actor, act: Act, inbound_id: uuid.UUID, now: datetime, **more: str) -> Asked:
+def able(act: Act, group: Iterable[InboundRow]) -> list[InboundRow]:
+    """Those of `group` that the network lets us act on. A cry for help is never among them."""
+    return [
+        row
+        for row in group
+        if can(act, row.channel)
+        and row.lane is not Lane.DANGER
+        and row.erased_at is None
+        and not (act == "hide" and row.private)
+    ]
+
+
+def together(session: Session, row: InboundRow) -> list[InboundRow]:
+    """It and what says the same behind it: many write the same abuse, and each is a comment of its own there."""
+    behind = select(InboundRow).where(InboundRow.folded_into_id == row.id, InboundRow.unit_id == row.unit_id)
+    return [row, *session.scalars(behind.order_by(InboundRow.at).limit(MOST_AT_ONCE - 1))]
+
+
+def _ask(session: Session, actor: Actor, act: Act, inbound_id: uuid.UUID, now: datetime, **more: str) -> int:
     row = session.get(InboundRow, inbound_id, with_for_update=True)
     if row is None:
         raise NotAllowed("It is not here any more.")
     actor.demand(Role.TRIAGER, row.unit_id)
-    table = _TABLES[act]
-    known = cast("Asked | None", session.get(table, row.id))
-    if known is not None and known.state != "failed":
-        return known
     if row.lane is Lane.DANGER:
         raise NotAllowed("A cry for help is never hidden and never reported.")
-    if row.erased_at is not None:
-        raise NotAllowed("Its words are erased; there is nothing left to act on.")
-    if act == "hide" and (row.private or not can(act, row.channel)):
-        raise NotAllowed("This network does not let us hide it. Open it there and report it to the network.")
-    if act == "report" and not can(act, row.channel):
+    some = able(act, together(session, row))
+    if not some:
+        if row.erased_at is not None:
+            raise NotAllowed("Its words are erased; there is nothing left to act on.")
+        if act == "hide":
+            raise NotAllowed("This network does not let us hide it. Open it there and report it to the network.")
         raise NotAllowed(
             "This network takes no reports from us. Open it there and report it with the network's own button."
         )
+    return sum(_ask_one(session, actor, act, one, now, more) for one in some)
+
+
+def _ask_one(session: Session, actor: Actor, act: Act, row: InboundRow, now: datetime, more: Mapping[str, str]) -> bool:
+    table = _TABLES[act]
+    known = cast("Asked | None", session.get(table, row.id))
+    if known is not None and known.state != "failed":
+        return False
     if known is None:
         known = table(
             inbound_id=row.id,
@@ -110,7 +144,7 @@ def _ask(session: Session, actor: Actor, act: Act, inbound_id: uuid.UUID, now: d
         session, actor, _RECORDED[act], f"inbound:{row.id}", unit_id=row.unit_id,
         details={"sha256": known.sha256, "mode": str(row.mode), **more},
     )  # fmt: skip
-    return known
+    return True
 
 
 def take(session: Session, act: Act, accounts: Collection[uuid.UUID], now: datetime) -> Sequence[Due]:
@@ -143,6 +177,15 @@ def could_not(session: Session, due: Due, say: str, *, final: bool, now: datetim
     session.execute(update(table).where(table.inbound_id == due.inbound_id, table.state == "asked").values(**values))
 
 
-def of(session: Session, inbound_id: uuid.UUID) -> tuple[Hiding | None, AbuseReport | None]:
-    """What became of hiding and of reporting it, where somebody asked."""
-    return session.get(Hiding, inbound_id), session.get(AbuseReport, inbound_id)
+def of(session: Session, group: Iterable[InboundRow], act: Act) -> Outcome | None:
+    """What became of it and of all that says the same; None where nobody asked."""
+    table = _TABLES[act]
+    ids = [row.id for row in group]
+    asked = cast("Sequence[Asked]", session.scalars(select(table).where(table.inbound_id.in_(ids))).all())
+    if not asked:
+        return None
+    states = [one.state for one in asked]
+    state = next((one for one in ("asked", "failed") if one in states), _DONE[act])
+    say = next((one.say for one in asked if one.state == state), "")
+    copies = sorted((one for one in asked if one.text), key=lambda one: one.asked_at)
+    return Outcome(state, say, states.count(_DONE[act]), len(asked), copies[-1] if copies else None)

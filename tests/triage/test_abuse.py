@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from crisis.channels.base import Busy, Misconfigured, Rejected
 from crisis.channels.registry import KINDS
-from crisis.models import AbuseReport, Account, AuditRow, Hiding, Unit, utcnow
+from crisis.models import AbuseReport, Account, AuditRow, Hiding, InboundRow, Unit, utcnow
 from crisis.states import Mode, NotAllowed
 from crisis.triage import abuse
 from tests.triage.hall import CRY, Hall
@@ -83,7 +83,32 @@ def test_hidden_once_with_the_evidence(hall: Hall) -> None:
     assert kept.author
     assert hall.rows()[0].hidden_at is not None
     with hall.database.writing() as session:
-        assert abuse.hide(session, hall.users["kari"], inbound_id, utcnow()).state == "hidden"
+        assert abuse.hide(session, hall.users["kari"], inbound_id, utcnow()) == 0, "a second press asks for nothing"
+
+
+def test_what_says_the_same_is_hidden_with_it_where_the_network_lets_us(hall: Hall) -> None:
+    same = [hall.said(f"{ABUSE}, jeg vet hvor dere bor") for _ in range(3)]
+    hall.hear(*same)
+    by_text = hall.said(f"{ABUSE}, jeg vet hvor dere bor", "+4790000001")
+    hall.hear(by_text, account="sms-ous-live")
+    lead = next(row for row in hall.rows() if row.folded_into_id is None)
+    assert lead.folded == 3
+    with hall.database.writing() as session:
+        assert abuse.hide(session, hall.users["kari"], lead.id, utcnow() - timedelta(hours=1)) == 3
+    wall = Wall(Rejected("not in a conversation you began"))
+    account = hall.row(same[0]).account_id
+    moderator = Moderator(cast("Any", SimpleNamespace(database=hall.database)), {account: cast("Any", wall)})
+    for due in moderator.take():
+        asyncio.run(moderator.act(due))
+    assert len(wall.hidden) == 2
+    with hall.database.reading() as session:
+        group = abuse.together(session, session.get_one(InboundRow, lead.id))
+        told = abuse.of(session, group, "hide")
+        assert told is not None
+        assert (told.state, told.done, told.total) == ("failed", 2, 3)
+        assert told.say == "not in a conversation you began"
+        assert abuse.of(session, group, "report") is None
+    assert hall.row(by_text).hidden_at is None
 
 
 def test_refused_is_final_and_busy_is_tried_again(hall: Hall) -> None:
@@ -140,7 +165,7 @@ def test_a_report_that_fails_says_why_and_may_be_asked_for_again(hall: Hall) -> 
 
 
 def test_what_cannot_be_reported_says_so(hall: Hall) -> None:
-    cry, on_x = on_mastodon(hall, CRY), hall.said(ABUSE)
+    cry, on_x = on_mastodon(hall, CRY), hall.said("Håpløse folk som jobber der, skam dere")
     hall.hear(on_x)
     for inbound_id, kind, says in (
         (cry, "spam", "cry for help"),
