@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -35,6 +36,8 @@ PRELOADED = (
     "workers.clock",
     "workers.listener",
     "crisis.cli",
+    "crisis.console",
+    "granian.cli",
     "crisis.channels.bluesky.client",
     "crisis.channels.mastodon.client",
     "atproto_client",
@@ -217,6 +220,8 @@ def main() -> None:
     for module in PRELOADED:
         importlib.import_module(module)
     configure_mappers()
+    gc.collect()
+    gc.freeze()  # else each child would look through all of it for waste, and copy it by doing so
     assert threading.active_count() == 1, "a thread would not live on in the children"
     told = _serve(socket.socket(fileno=int(sys.argv[1])))
     if told is not None:

@@ -108,7 +108,7 @@ class Town:
         }  # fmt: skip
         for name in names:
             with (self.folder / f"{name}.log").open("ab") as log:
-                if self.cold or name == "console":
+                if self.cold:
                     self.processes[name] = subprocess.Popen(
                         [sys.executable, *commands[name]],
                         cwd=ROOT,
