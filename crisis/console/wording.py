@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from flask_babel import gettext
-
 from crisis.broadcasts.compose import Problem
 from crisis.broadcasts.freeze import NotReady
 from crisis.console import language
@@ -26,14 +24,13 @@ def told(text: str | None) -> str:
         return said(text.words, text.facts)
     if not text or language.current() == "en":
         return text or ""
-    return retold(text, lambda words: str(gettext(words)))
+    return retold(text, lambda words: str(language.words().ugettext(words)))
 
 
 def said(words: str, facts: Mapping[str, object]) -> str:
     """One of the catalogues' sentences with its facts in place; facts that are words are said anew too."""
-    return (
-        str(gettext(words, **{name: _fact(value) for name, value in facts.items()})) if facts else str(gettext(words))
-    )
+    here = str(language.words().ugettext(words))
+    return here % {name: _fact(value) for name, value in facts.items()} if facts else here
 
 
 def refusal(error: NotAllowed) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 from crisis.kept import adapters, domain
 
@@ -38,14 +38,21 @@ def _sentence(text: str, translate: Translate) -> str | None:
     """What one whole sentence of ours is in the other language; None for anything else."""
     if text in _PLAIN:
         return translate(text)
-    for words, shape in _shapes():
-        if found := shape.fullmatch(text):
-            facts = {
-                place[1]: int(found[place[1]]) if place[2] == "d" else retold(found[place[1]], translate)
-                for place in _PLACE.finditer(words)
-            }
-            return translate(words) % facts
-    return None
+    if (found := _found(text)) is None:
+        return None
+    words, held = found
+    facts = {
+        place[1]: int(held[place[1]]) if place[2] == "d" else retold(held[place[1]], translate)
+        for place in _PLACE.finditer(words)
+    }
+    return translate(words) % facts
+
+
+@lru_cache(maxsize=2_000)  # a page of the queue asks for a hundred short ones, and each is held against all shapes
+def _found(text: str) -> tuple[str, dict[str, str]] | None:
+    """Which sentence it is, and what stands in its places."""
+    found = ((words, shape.fullmatch(text)) for words, shape in _shapes())
+    return next(((words, match.groupdict()) for words, match in found if match), None)
 
 
 @cache

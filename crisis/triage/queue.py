@@ -9,8 +9,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, literal, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, and_, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from crisis import audit, bulk
@@ -41,7 +42,7 @@ def stands(state: InboundState) -> ColumnElement[bool]:
     return InboundRow.state == literal(state.value, literal_execute=True)
 
 
-def standing(unit_id: uuid.UUID, mode: Mode) -> list[ColumnElement[bool]]:
+def standing(unit_id: uuid.UUID | BindParameter[Any], mode: Mode | BindParameter[Any]) -> list[ColumnElement[bool]]:
     """What the queue shows; as its partial indexes say it."""
     return [
         InboundRow.unit_id == unit_id,
