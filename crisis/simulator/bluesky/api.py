@@ -1,8 +1,6 @@
 """The HTTP face of the pretend Bluesky, under /xrpc: sessions, records, blobs, and the index of the network."""
 
 import re
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -12,44 +10,21 @@ from aiohttp import web
 from crisis.simulator.bluesky import lexicon
 from crisis.simulator.bluesky.network import (
     POST,
-    SIGN_IN_SECONDS,
-    SIGN_INS,
     Actor,
     Atmosphere,
     Record,
-    Tokens,
-    cid,
     moment,
 )
-from crisis.simulator.counter import Counter, Dialect, Refusal
+from crisis.simulator.bluesky.repository import Repository
+from crisis.simulator.bluesky.sessions import Sessions
+from crisis.simulator.bluesky.words import Words, body_of, paged, query_of
+from crisis.simulator.counter import Counter, Refusal
 from crisis.simulator.faults import Faults
 from crisis.simulator.ledger import Ledger
 from crisis.simulator.network import CannotSay, DemoAccount, Picture, Seen
 
 Work = Callable[[web.Request, Actor], Awaitable[Any]]
 _HANDLE = re.compile(r"@([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.IGNORECASE)
-
-
-class Words(Dialect):
-    """Bluesky's errors: `{error, message}`."""
-
-    def refused(self, refusal: Refusal) -> web.Response:
-        body = {"error": refusal.code, "message": refusal.say}
-        return web.json_response(body, status=refusal.status, headers=refusal.headers)
-
-    def busy(self, seconds: float) -> web.Response:
-        headers = {"ratelimit-limit": "1666", "ratelimit-remaining": "0", "ratelimit-policy": "1666;w=3600"}
-        headers["ratelimit-reset"] = str(int(time.time() + seconds + 0.999))
-        return self.refused(Refusal(429, "RateLimitExceeded", "Rate Limit Exceeded", headers=headers))
-
-    def broken(self) -> web.Response:
-        return self.refused(Refusal(500, "InternalServerError", "Internal Server Error"))
-
-    def unknown_keys(self) -> web.Response:
-        return self.refused(Refusal(401, "AuthenticationRequired", "Invalid identifier or password"))
-
-    def not_allowed(self) -> web.Response:
-        return self.refused(Refusal(403, "Forbidden", "Bad token scope"))
 
 
 class Bluesky:
@@ -67,18 +42,19 @@ class Bluesky:
         self.sky = Atmosphere(self.demo)
         self._ledger = ledger
         self._counter = Counter(self.name, faults, ledger, Words())
+        self._sessions, self._repository = Sessions(self.sky, self._counter), Repository(self.sky)
 
     def routes(self) -> Sequence[web.AbstractRouteDef]:
         """The addresses served."""
         repo, feed = "com.atproto.repo.", "app.bsky.feed."
         answers: tuple[tuple[str, str, Work], ...] = (
-            ("POST", repo + "putRecord", self._put),
-            ("POST", repo + "createRecord", self._create),
-            ("POST", repo + "deleteRecord", self._delete),
-            ("POST", repo + "uploadBlob", self._blob),
+            ("POST", repo + "putRecord", self._repository.put),
+            ("POST", repo + "createRecord", self._repository.create),
+            ("POST", repo + "deleteRecord", self._repository.delete),
+            ("POST", repo + "uploadBlob", self._repository.blob),
             ("POST", "com.atproto.moderation.createReport", self._report),
-            ("GET", repo + "getRecord", self._get),
-            ("GET", repo + "listRecords", self._list),
+            ("GET", repo + "getRecord", self._repository.get),
+            ("GET", repo + "listRecords", self._repository.list),
             ("GET", "com.atproto.server.getSession", self._session),
             ("GET", "com.atproto.identity.resolveHandle", self._resolve),
             ("GET", feed + "getPosts", self._posts),
@@ -91,8 +67,8 @@ class Bluesky:
         ]
         return [
             *handlers,
-            web.post("/xrpc/com.atproto.server.createSession", self._sign_in),
-            web.post("/xrpc/com.atproto.server.refreshSession", self._refresh),
+            web.post("/xrpc/com.atproto.server.createSession", self._sessions.sign_in),
+            web.post("/xrpc/com.atproto.server.refreshSession", self._sessions.refresh),
             web.get("/bluesky/blobs/{cid}", self._file),
             web.route("*", "/xrpc/{rest:.*}", self._nowhere),
         ]
@@ -155,82 +131,8 @@ class Bluesky:
         what = nsid.rsplit(".", 1)[-1]
         return await self._counter.serve(request, what, who, answered, write=request.method == "POST")
 
-    async def _sign_in(self, request: web.Request) -> web.StreamResponse:
-        async def answered() -> web.Response:
-            given = await _body(request, {"identifier", "password"}, {"authFactorToken", "allowTakendown"})
-            actor = self.sky.by_handle(str(given["identifier"]))
-            recent = self.sky.sign_ins.setdefault(str(given["identifier"]), deque())
-            while recent and recent[0] < time.time() - SIGN_IN_SECONDS:
-                recent.popleft()
-            if len(recent) >= SIGN_INS:
-                headers = {"ratelimit-reset": str(int(recent[0] + SIGN_IN_SECONDS))}
-                raise Refusal(429, "RateLimitExceeded", "Rate Limit Exceeded", headers=headers)
-            recent.append(time.time())
-            if actor is None or not actor.password or actor.password != given["password"]:
-                raise Refusal(401, "AuthenticationRequired", "Invalid identifier or password")
-            return self._began(actor)
-
-        return await self._counter.serve(request, "createSession", "", answered, write=False)
-
-    async def _refresh(self, request: web.Request) -> web.StreamResponse:
-        async def answered() -> web.Response:
-            token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            session = next((one for one in self.sky.sessions if one.refresh == token), None)
-            if session is None:
-                raise Refusal(400, "ExpiredToken", "Token has been revoked")
-            self.sky.sessions.remove(session)
-            return self._began(session.actor)
-
-        return await self._counter.serve(request, "refreshSession", "", answered, write=False)
-
-    def _began(self, actor: Actor) -> web.Response:
-        number = self.sky.tid()
-        session = Tokens(actor, f"access-{actor.handle}-{number}", f"refresh-{actor.handle}-{number}")
-        self.sky.sessions.append(session)
-        who = {"handle": actor.handle, "did": actor.did, "active": True}
-        return web.json_response({"accessJwt": session.access, "refreshJwt": session.refresh, **who})
-
-    async def _put(self, request: web.Request, actor: Actor) -> Any:
-        given = await _body(request, {"repo", "collection", "rkey", "record"}, {"validate", "swapRecord", "swapCommit"})
-        return self._written(given, actor, str(given["rkey"]))
-
-    async def _create(self, request: web.Request, actor: Actor) -> Any:
-        given = await _body(request, {"repo", "collection", "record"}, {"rkey", "validate", "swapCommit"})
-        key = str(given.get("rkey") or self.sky.tid())
-        if self.sky.standing(f"at://{actor.did}/{given['collection']}/{key}"):
-            raise Refusal(500, "InternalServerError", "Internal Server Error")
-        return self._written(given, actor, key)
-
-    def _written(self, given: dict[str, Any], actor: Actor, key: str) -> Any:
-        collection, record = str(given["collection"]), given["record"]
-        if given["repo"] not in (actor.did, actor.handle):
-            raise Refusal(400, "InvalidRequest", "Could not find repo")
-        if not lexicon.TID.fullmatch(key):
-            raise Refusal(400, "InvalidRequest", f"Invalid record key for {collection}: {key}")
-        sizes = {link: len(data) for link, (_, data) in self.sky.blobs.items()}
-        if wrong := lexicon.complaint(record, collection, sizes):
-            raise Refusal(400, "InvalidRequest", wrong)
-        for end in ("root", "parent") if "reply" in record else ():
-            named = record["reply"][end]
-            parent = self.sky.standing(str(named["uri"]))
-            if parent is None or parent.cid != named["cid"]:
-                raise Refusal(400, "InvalidRequest", "reply names a post that is not there, or not that version of it")
-        old = self.sky.standing(f"at://{actor.did}/{collection}/{key}")
-        if "swapRecord" in given and (old.cid if old else None) != given["swapRecord"]:
-            raise Refusal(400, "InvalidSwap", f"Record was at {old.cid if old else None}")
-        made = old if old and old.value == record else self.sky.put(actor, collection, key, record)
-        return {"uri": made.uri, "cid": made.cid, "validationStatus": "valid"}
-
-    async def _delete(self, request: web.Request, actor: Actor) -> Any:
-        given = await _body(request, {"repo", "collection", "rkey"}, {"swapRecord", "swapCommit"})
-        if given["repo"] not in (actor.did, actor.handle):
-            raise Refusal(400, "InvalidRequest", "Could not find repo")
-        if record := self.sky.standing(f"at://{actor.did}/{given['collection']}/{given['rkey']}"):
-            record.deleted = True
-        return {}
-
     async def _report(self, request: web.Request, actor: Actor) -> Any:
-        given = await _body(request, {"reasonType", "subject"}, {"reason", "modTool"})
+        given = await body_of(request, {"reasonType", "subject"}, {"reason", "modTool"})
         if given["reasonType"] not in lexicon.REPORT_REASONS or len(str(given.get("reason", ""))) > 20_000:
             raise Refusal(400, "InvalidRequest", "Invalid reason type, or the reason is too long")
         subject = given["subject"]
@@ -243,40 +145,11 @@ class Bluesky:
         self.sky.reports.append(made)
         return made
 
-    async def _blob(self, request: web.Request, _actor: Actor) -> Any:
-        data, kind = await request.read(), request.content_type
-        if not data or len(data) > 50_000_000 or "/" not in kind:
-            raise Refusal(413 if data else 400, "BlobTooLarge" if data else "InvalidRequest", "not a blob we take")
-        link = cid(data).replace("bafyrei", "bafkrei")
-        self.sky.blobs[link] = (kind, data)
-        return {"blob": {"$type": "blob", "ref": {"$link": link}, "mimeType": kind, "size": len(data)}}
-
-    async def _get(self, request: web.Request, _actor: Actor) -> Any:
-        query = _query(request, {"repo", "collection", "rkey"})
-        record = self.sky.standing(f"at://{query['repo']}/{query['collection']}/{query['rkey']}")
-        if record is None:
-            raise Refusal(400, "RecordNotFound", "Could not locate record")
-        return {"uri": record.uri, "cid": record.cid, "value": record.value}
-
-    async def _list(self, request: web.Request, _actor: Actor) -> Any:
-        query = _query(request, {"repo", "collection", "limit", "cursor"})
-        found = sorted(
-            (
-                one
-                for one in self.sky.records.values()
-                if one.actor.did == query.get("repo") and one.collection == query.get("collection") and not one.deleted
-            ),
-            key=lambda one: one.key,
-            reverse=True,
-        )
-        shown, more = _paged(found, query, lambda one: one.key)
-        return {"records": [{"uri": one.uri, "cid": one.cid, "value": one.value} for one in shown], **more}
-
     async def _session(self, _request: web.Request, actor: Actor) -> Any:
         return {"handle": actor.handle, "did": actor.did, "active": True}
 
     async def _resolve(self, request: web.Request, _actor: Actor) -> Any:
-        found = self.sky.by_handle(_query(request, {"handle"}).get("handle", ""))
+        found = self.sky.by_handle(query_of(request, {"handle"}).get("handle", ""))
         if found is None:
             raise Refusal(400, "HandleNotFound", "Unable to resolve handle")
         return {"did": found.did}
@@ -286,17 +159,17 @@ class Bluesky:
         return {"posts": [self._view(found) for uri in uris if (found := self.sky.standing(uri))]}
 
     async def _search(self, request: web.Request, _actor: Actor) -> Any:
-        query = _query(request, {"q", "sort", "limit", "cursor", "since"})
+        query = query_of(request, {"q", "sort", "limit", "cursor", "since"})
         tag = query.get("q", "").lstrip("#").lower()
         found = [one for one in reversed(self.sky.posts()) if f"#{tag}" in str(one.value["text"]).lower()]
-        shown, more = _paged(found, query, lambda one: one.indexed_at)
+        shown, more = paged(found, query, lambda one: one.indexed_at)
         return {"posts": [self._view(one) for one in shown], **more}
 
     async def _notifications(self, request: web.Request, actor: Actor) -> Any:
-        query = _query(request, {"reasons", "limit", "cursor"})
+        query = query_of(request, {"reasons", "limit", "cursor"})
         wanted = request.query.getall("reasons", ["mention", "reply", "quote"])
         found = [one for one in reversed(self.sky.posts()) if self.sky.reason(one, actor) in wanted]
-        shown, more = _paged(found, query, lambda one: one.indexed_at)
+        shown, more = paged(found, query, lambda one: one.indexed_at)
         told = [{**self._view(one), "reason": self.sky.reason(one, actor), "isRead": False} for one in shown]
         return {"notifications": told, **more}
 
@@ -335,36 +208,3 @@ class Bluesky:
     async def _nowhere(self, request: web.Request) -> web.Response:
         self._ledger.refuse(self.name, f"{request.method} {request.path}", 501, "no such method")
         return Words().refused(Refusal(501, "MethodNotImplemented", "Method Not Implemented"))
-
-
-async def _body(request: web.Request, needed: set[str], allowed: set[str]) -> dict[str, Any]:
-    """The JSON input of a procedure, with these fields and no others."""
-    try:
-        given = await request.json() if request.content_type == "application/json" else None
-    except ValueError:
-        given = None
-    if not isinstance(given, dict):
-        raise Refusal(400, "InvalidRequest", "Request encoding (Content-Type) required, and a JSON object")
-    if missing := needed - set(given):
-        raise Refusal(400, "InvalidRequest", f'Input must have the property "{min(missing)}"')
-    if unknown := set(given) - needed - allowed:
-        raise Refusal(400, "InvalidRequest", f"Unknown properties: {', '.join(sorted(unknown))}")
-    return given
-
-
-def _query(request: web.Request, known: set[str]) -> dict[str, str]:
-    if unknown := set(request.query) - known:
-        raise Refusal(400, "InvalidRequest", f"Unknown parameters: {', '.join(sorted(unknown))}")
-    return dict(request.query)
-
-
-def _paged(
-    found: list[Record], query: dict[str, str], key: Callable[[Record], str]
-) -> tuple[list[Record], dict[str, str]]:
-    """One page, newest first; the cursor leads further back."""
-    limit = int(query.get("limit", "50"))
-    if not 1 <= limit <= 100:
-        raise Refusal(400, "InvalidRequest", "limit must be between 1 and 100")
-    within = [one for one in found if "cursor" not in query or key(one) < query["cursor"]]
-    shown = within[:limit]
-    return shown, {"cursor": key(shown[-1])} if len(within) > limit else {}

@@ -12,12 +12,12 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from crisis.simulator.faults import Faults
-from crisis.simulator.front import Dialect, Front, Refusal, allowed
+from crisis.simulator.front import Front, Refusal, allowed
 from crisis.simulator.ledger import Ledger
-from crisis.simulator.network import CannotSay, DemoAccount, Picture, Seen
-from crisis.simulator.when import iso
+from crisis.simulator.network import CannotSay, DemoAccount, Seen
 from crisis.simulator.youtube import views
 from crisis.simulator.youtube.tube import DAILY_UNITS, DAILY_UPLOADS, DEMO, Film, Said, Tube, TubeChannel, Upload, now
+from crisis.simulator.youtube.words import Words, seen_comment, seen_film
 
 STEP = 256 * 1024
 _PART = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -37,7 +37,7 @@ class YouTubeNetwork:
     def __init__(self, faults: Faults, ledger: Ledger) -> None:
         self._ledger = ledger
         self._tube = Tube()
-        self._front: Front[TubeChannel] = Front(self.name, faults, ledger, _Words(), self._who, lambda one: one.name)
+        self._front: Front[TubeChannel] = Front(self.name, faults, ledger, Words(), self._who, lambda one: one.name)
 
     def routes(self) -> Sequence[web.AbstractRouteDef]:
         api = "/youtube/youtube/v3"
@@ -67,8 +67,8 @@ class YouTubeNetwork:
         ]
 
     def seen(self) -> Sequence[Seen]:
-        films = [_seen_film(one) for one in self._tube.films.values()]
-        return sorted([*films, *map(_seen_comment, self._tube.comments.values())], key=lambda one: one.at)
+        films = [seen_film(one) for one in self._tube.films.values()]
+        return sorted([*films, *map(seen_comment, self._tube.comments.values())], key=lambda one: one.at)
 
     async def say(self, account: str, author: str, text: str, reply_to: str = "") -> str:
         """Comment under a film or a comment; without one, under the newest film of the channel."""
@@ -293,55 +293,3 @@ class YouTubeNetwork:
         if said is None or said.deleted:
             raise views.refusal(404, "commentNotFound", "The comment was not found.")
         return said
-
-
-class _Words(Dialect):
-    def refused(self, refusal: Refusal) -> web.Response:
-        return web.json_response(
-            refusal.body or views.error(refusal.status, "badRequest", refusal.reason), status=refusal.status
-        )
-
-    def busy(self, seconds: float) -> web.Response:
-        body = views.error(429, "rateLimitExceeded", "Rate Limit Exceeded", "usageLimits")
-        return web.json_response(body, status=429, headers={"Retry-After": str(int(seconds + 0.999))})
-
-    def broken(self) -> web.Response:
-        return web.json_response(views.error(503, "backendError", "Backend Error"), status=503)
-
-    def unknown_keys(self) -> web.Response:
-        return web.json_response(views.error(401, "authError", "Invalid Credentials"), status=401)
-
-    def not_allowed(self) -> web.Response:
-        return web.json_response(views.error(403, "forbidden", "Forbidden"), status=403)
-
-
-def _seen_film(film: Film) -> Seen:
-    return Seen(
-        id=film.id,
-        account=film.owner.name,
-        author=film.owner.title,
-        title=film.snippet["title"],
-        text=film.snippet["description"],
-        at=iso(film.at),
-        url=f"https://www.youtube.com/watch?v={film.id}",
-        pictures=[Picture("film", f"/youtube/films/{film.id}", film.snippet["title"])],
-        edited=film.edited,
-        deleted=film.deleted,
-        hidden=film.status["privacyStatus"] == "private",
-        details={"privacy": film.status["privacyStatus"]},
-    )
-
-
-def _seen_comment(said: Said) -> Seen:
-    return Seen(
-        id=said.id,
-        account=said.film.owner.name,
-        author=said.name,
-        text=said.text,
-        at=iso(said.at),
-        reply_to=said.parent or said.film.id,
-        edited=bool(said.changed),
-        deleted=said.deleted,
-        hidden=said.status != "published",
-        ours=said.author == said.film.owner.id,
-    )
