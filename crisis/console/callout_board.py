@@ -22,8 +22,17 @@ from crisis.console.guard import may
 from crisis.console.here import actor, runtime
 from crisis.console.release import what_was_read
 from crisis.console.wording import refusal
-from crisis.models import Ask, Broadcast, CallOut, Person, Reply, utcnow
-from crisis.oncall import answering, callout, callout_board, callout_report, coming_words, filling, own_need
+from crisis.models import Ask, Broadcast, CallOut, Reply, utcnow
+from crisis.oncall import (
+    answering,
+    callout,
+    callout_board,
+    callout_preview,
+    callout_report,
+    coming_words,
+    filling,
+    own_need,
+)
 from crisis.oncall.reply_words import LONGEST_WAIT
 from crisis.states import CallOutState, NotAllowed, Role
 
@@ -108,18 +117,14 @@ def people(call_out_id: uuid.UUID) -> ResponseReturnValue:
     wanted = " ".join(request.args.get("search", "").split()).casefold()
     with runtime().database.reading() as session:
         here = this(session, call_out_id)
-        asked = (
-            select(Person)
-            .where(Person.unit_id == here.call_out.unit_id)
-            .where(Person.id.not_in(select(Ask.person_id).where(Ask.call_out_id == call_out_id, Ask.tries > 0)))
-            .order_by(Person.name)
-        )
-        fitting = [
-            one
-            for one in session.scalars(asked)
-            if wanted in one.name.casefold() or any(wanted in skill.casefold() for skill in one.skills or ())
-        ]
-        values = {"people": fitting[:MOST_FOUND], "count": len(fitting), "search": request.args.get("search", "")}
+        fitting = callout_preview.addable(session, here.call_out, wanted)
+        shown = fitting[:MOST_FOUND]
+        values = {
+            "people": shown,
+            "groups": callout_preview.groups_by_person(session, [one.id for one in shown]),
+            "count": len(fitting),
+            "search": request.args.get("search", ""),
+        }
         return render_template("console/callouts/people.html", **values, **frame(here))
 
 

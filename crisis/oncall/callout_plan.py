@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
 from crisis.broadcasts.draft import usable_accounts
 from crisis.channels.registry import FACTS
-from crisis.models import Account, Broadcast, CallOut, Incident, Need
+from crisis.models import Account, Broadcast, CallOut, Group, Incident, Need
 from crisis.playbooks.playbook import Playbook
 from crisis.states import BroadcastState, CallOutState, NotAllowed, Purpose, Role
 
@@ -55,6 +56,7 @@ def plan(
         raise NotAllowed("the playbook no longer has this message")
     if message.phase != "call_out":
         raise NotAllowed("this message speaks to the public; choose one that calls people in")
+    _demand_a_group(session, incident, wanted)
     accounts = speaking(session, incident)
     ways = [way for way in (wanted.ways or USUAL_WAYS) if way in {account.channel for account in accounts}]
     if not ways:
@@ -107,6 +109,7 @@ def change(session: Session, actor: Actor, call_out: CallOut, wanted: Wanted, pl
     if call_out.state is not CallOutState.PLANNED or broadcast.state is not BroadcastState.DRAFT:
         raise NotAllowed("this is frozen; only a draft can be changed")
     incident = session.get_one(Incident, call_out.incident_id)
+    _demand_a_group(session, incident, wanted)
     accounts = speaking(session, incident)
     if wanted.ways:
         call_out.ways = [
@@ -119,6 +122,16 @@ def change(session: Session, actor: Actor, call_out: CallOut, wanted: Wanted, pl
     call_out.title = " ".join(wanted.title.split())[:120] or call_out.title
     _set(call_out, wanted)
     session.flush()
+
+
+def _demand_a_group(session: Session, incident: Incident, wanted: Wanted) -> None:
+    """Where anybody will do, the whole list would be asked, and it holds press and residents, too."""
+    anybody = any(number > 0 and not skill.strip() for skill, number, _ in wanted.needs)
+    has_groups = select(Group.id).where(Group.unit_id == incident.unit_id).limit(1)
+    if anybody and not wanted.groups and session.scalar(has_groups) is not None:
+        raise NotAllowed(
+            "choose a group or a skill: otherwise press and residents of your list would be called in, too"
+        )
 
 
 def _set(call_out: CallOut, wanted: Wanted) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.preview import Preview, pace_of, preview
 from crisis.channels.registry import FACTS
-from crisis.models import Account, Broadcast, CallOut, Destination, Group, Person, membership
+from crisis.models import Account, Ask, Broadcast, CallOut, Destination, Group, Person, membership
 from crisis.oncall.candidates import Somebody, candidates, wants_of
 from crisis.oncall.waves import Candidate, next_wave, seconds_for, way_of
 from crisis.playbooks.playbook import Playbook
@@ -163,6 +163,39 @@ def _ways(
             )
         )
     return ways
+
+
+def addable(session: Session, call_out: CallOut, wanted: str) -> list[Person]:
+    """Who may be added by hand: not asked yet, with `wanted` in the name or a skill. Those with a needed skill come
+    first, then those with any: without one somebody may be no staff at all.
+    """
+    asked = select(Ask.person_id).where(Ask.call_out_id == call_out.id, Ask.tries > 0)
+    rows = session.scalars(select(Person).where(Person.unit_id == call_out.unit_id, Person.id.not_in(asked)))
+    needed = [want for want in wants_of(call_out) if want.skill]
+    fitting = [
+        one
+        for one in rows
+        if wanted in one.name.casefold() or any(wanted in skill.casefold() for skill in one.skills or ())
+    ]
+
+    def turn(one: Person) -> tuple[bool, bool, str]:
+        return not any(want.takes(one.skills or ()) for want in needed), not one.skills, one.name
+
+    return sorted(fitting, key=turn)
+
+
+def groups_by_person(session: Session, ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, Sequence[str]]:
+    """The names of each person's groups."""
+    found: dict[uuid.UUID, list[str]] = {one: [] for one in ids}
+    rows = session.execute(
+        select(membership.c.person_id, Group.name)
+        .join(Group, Group.id == membership.c.group_id)
+        .where(membership.c.person_id.in_(ids))
+        .order_by(Group.name)
+    )
+    for person_id, name in rows:
+        found[person_id].append(name)
+    return found
 
 
 def skills_of(session: Session, unit_id: uuid.UUID) -> Sequence[tuple[str, int]]:

@@ -77,6 +77,8 @@ def plan(
     known = set(session.scalars(select(Group.key).where(Group.unit_id == unit_id, Group.key.in_(wish.groups))))
     if set(wish.groups) - known:
         raise NotAllowed("there is no such group; choose again")
+    if not known and session.scalar(select(Group.id).where(Group.unit_id == unit_id).limit(1)) is not None:
+        raise NotAllowed("choose at least one group: otherwise press and residents of your list would be called, too")
     row = session.get(PracticePlan, unit_id) or PracticePlan(unit_id=unit_id)
     row.playbook, row.message, row.groups = wish.playbook, wish.message, list(dict.fromkeys(wish.groups))
     row.day, row.at = wish.day, wish.at[:5]

@@ -21,7 +21,7 @@ from crisis.settings import AccountSettings, SecretRef
 from crisis.states import AskState, CallOutState, Role
 from tests.broadcasts.scene import PUBLIC_URL, TOKEN, a_scene
 from tests.console.scene import Browser, Night
-from tests.console.test_callouts import planned, row, staff
+from tests.console.test_callouts import WORDS, planned, row, staff
 from tests.oncall.scene import a_rota
 
 WEEKLY = "BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTART:20260105T080000\r\nDTEND:20260106T080000\r\n{rule}SUMMARY:Kari\r\nEND:VEVENT\r\n"
@@ -188,3 +188,20 @@ def test_two_rotas_that_overlap_are_both_named(night: Night) -> None:
     shown = page.partition("Two duties at once")[2]
     assert "Anne" in shown
     assert "Leader + Surgery" in shown
+
+
+def test_anybody_without_a_group_would_call_the_press_in(night: Night) -> None:
+    """The unit's list also holds press and residents: a need without a skill names a group."""
+    kari, incident = night.browser("kari"), night.scene.incident()
+    form = {"message": "call_out", "title": "Alle", "skill": "", "number": "3", "by": "", **WORDS}
+    page = f"/incidents/{incident}/call-outs/new?message=call_out"
+    refused = kari.send(page, f"/incidents/{incident}/call-outs", **form)
+    assert refused.status_code == 422
+    assert "press and residents" in refused.text
+    assert kari.send(page, f"/incidents/{incident}/call-outs", **form, group="staff").status_code == 302
+
+
+def test_adding_by_hand_shows_staff_first_and_every_group(ward: Ward) -> None:
+    html = ward.night.browser("kari").get(f"/call-outs/{ward.call_out_id}/people").text
+    assert html.index("Nurse ") < html.index("press-"), "those with the skill that is needed come first"
+    assert "· Press</span>" in html
