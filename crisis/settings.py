@@ -241,7 +241,7 @@ def read(
         raw = tomllib.loads(source)
     except OSError as error:
         raise SettingsError([f"{path}: {error.strerror}; copy crisis.example.toml and edit it"]) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"{path}: {error}; this is not TOML"]) from None
 
     mistakes: list[str] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import ssl
 import time
@@ -24,6 +25,7 @@ import urllib3
 
 from crisis.channels.base import Busy, Misconfigured, Rejected, SendError, Uncertain, Unreachable
 
+log = logging.getLogger(__name__)
 LONGEST_SAY = 300  # a provider's words are shown to a person, not archived
 # How networks begin the names of their headers about a rate window: X (X API docs, rate limits), Mastodon (API docs,
 # rate limits: an ISO 8601 moment), Bluesky (AT Protocol docs, rate limits: epoch) and the IETF draft (seconds).
@@ -174,6 +176,15 @@ def as_promised(*more: type[Exception]) -> Iterator[None]:
         yield
     except odd as error:
         raise Uncertain(f"the answer has an unexpected shape ({type(error).__name__})", code="shape") from None
+
+
+@contextmanager
+def odd_left_out(whose: str) -> Iterator[None]:
+    """Around one of many things that strangers said: one of an odd shape is told in the log, and the others are heard."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        log.warning("something said on %s has an unexpected shape (%s) and is left out", whose, type(error).__name__)
 
 
 def _never_connected(error: requests.ConnectionError) -> bool:

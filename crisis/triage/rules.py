@@ -93,8 +93,13 @@ class Find:
 
 
 def read_rules(path: Path) -> Rules:
-    """Read one file. Raises `BadRules` with the line of the first mistake; `OSError` when it can't be read."""
-    source = path.read_text(encoding="utf-8")
+    """Read one file. Raises `BadRules` with the line of the first mistake."""
+    try:
+        source = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadRules(path.name, f"it can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadRules(path.name, "it is not UTF-8; save it as that") from None
     try:
         return Rules.model_validate(tomllib.loads(source))
     except tomllib.TOMLDecodeError as error:
@@ -226,8 +231,11 @@ def _shipped(names: tuple[str, ...]) -> Finder:
 def _with_own(name: str, folder: Path) -> Rules:
     ours = our_rules(name)
     path = folder / f"{name}.toml"
-    if not path.exists():
-        return ours
+    try:
+        if not path.exists():
+            return ours
+    except OSError as error:
+        raise BadRules(path.name, f"it can't be read: {error.strerror}") from None
     theirs = read_rules(path)
     try:
         return laid_over(ours, theirs)

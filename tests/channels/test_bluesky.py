@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 from hypothesis import given
@@ -35,7 +35,8 @@ from crisis.channels.base import (
     Unreachable,
 )
 from crisis.channels.bluesky.adapter import FACTS, Bluesky, Options
-from crisis.channels.bluesky.client import refusal
+from crisis.channels.bluesky.client import Session, refusal
+from crisis.channels.bluesky.listening import Listening
 from crisis.channels.bluesky.records import as_written, created_at, facets, parts, post, record_key
 from crisis.channels.errors import answer, failure
 from crisis.channels.text.graphemes import bluesky_display, bluesky_size
@@ -435,6 +436,35 @@ async def test_hears_and_hides(town: Simulator, channel: Bluesky) -> None:
     assert {one["id"] for one in wall(town) if one["hidden"]} == {answered, deeper}
     with pytest.raises(Rejected, match="began"):
         await channel.hide(tagged)
+
+
+@pytest.mark.parametrize("odd", [{"reply": "none"}, {"langs": 7}, {"reply": {"root": "x"}}, {"reply": {"parent": "x"}}])
+def test_one_odd_record_of_a_stranger_keeps_no_other_from_being_heard(odd: dict[str, Any]) -> None:
+    """Whoever writes a record may put anything there; read again and again it would stop all that comes after it."""
+
+    class Told:
+        did = DID
+
+        def read(self, _method: str, **_: Any) -> dict[str, Any]:
+            records = ({"text": "Hjelp"}, {"text": "?", **odd}, {"text": "Hvor?"})
+            author = {"did": "did:plc:ola", "handle": "ola.example"}
+            return {
+                "notifications": [
+                    {
+                        "uri": f"at://did:plc:ola/app.bsky.feed.post/{number}",
+                        "indexedAt": f"2026-11-22T03:1{9 - number}:00.000Z",
+                        "reason": "mention",
+                        "author": author,
+                        "record": record,
+                    }
+                    for number, record in enumerate(records)
+                ]
+            }
+
+    listening = Listening(cast("Session", Told()), lambda uri, who: f"https://{who}/{uri}", ())
+    found = listening.poll('{"told": "2026-11-22T03:10:00.000Z"}')
+    assert {one.text for one in found.inbounds} == {"Hjelp", "Hvor?"}
+    assert "03:19" in str(found.cursor)
 
 
 @pytest.mark.asyncio

@@ -56,6 +56,17 @@ def test_mistakes_are_shown_with_their_line(tmp_path: Path, source: str, where: 
         finder("nb", tmp_path)
 
 
+def test_a_file_that_cannot_be_read_is_a_bad_one(tmp_path: Path) -> None:
+    """Saved by another editor: our own words are used instead, and the listener reads on."""
+    (tmp_path / "nb.toml").write_bytes('negations = ["ikke", "ikkje på"]'.encode("latin-1"))
+    with pytest.raises(BadRules, match="UTF-8"):
+        finder("nb", tmp_path)
+    (tmp_path / "nb.toml").unlink()
+    (tmp_path / "nb.toml").mkdir()
+    with pytest.raises(BadRules, match="can't be read"):
+        finder("nb", tmp_path)
+
+
 def test_a_unit_adds_words_and_replaces_groups(tmp_path: Path) -> None:
     (tmp_path / "en.toml").write_text(
         'negations = ["nowise"]\n[extend]\ntrapped = ["wedged in"]\n[[groups]]\nname = "thanks"\npoints = -5\nwords = ["cheers"]\n'

@@ -34,7 +34,7 @@ from crisis.channels.base import (
     Uncertain,
 )
 from crisis.channels.calling import Caller
-from crisis.channels.errors import accepted_body, as_promised, failure
+from crisis.channels.errors import accepted_body, as_promised, failure, odd_left_out
 from crisis.channels.flickr import words
 from crisis.channels.opening import Opening
 from crisis.channels.text.unmarked import comparable
@@ -199,7 +199,9 @@ class Flickr:
             found: list[Inbound] = []
             for photo in photos:
                 said = await self._said(photo, since)
-                found += [words.inbound(one, photo) for one in said if one["author"] != self._own]
+                for one in said:
+                    with odd_left_out("Flickr"):
+                        found += [words.inbound(one, photo)] if one["author"] != self._own else []
         later = now - int(CLOCK_DOUBT.total_seconds())  # what comes twice has the same id and is stored once
         return Polled(json.dumps({"since": max(since, later)}), inbounds=sorted(found, key=lambda one: one.at))
 

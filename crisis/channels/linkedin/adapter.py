@@ -29,7 +29,7 @@ from crisis.channels.base import (
     Uncertain,
 )
 from crisis.channels.calling import Caller
-from crisis.channels.errors import as_promised
+from crisis.channels.errors import as_promised, odd_left_out
 from crisis.channels.linkedin import words
 from crisis.channels.linkedin.calls import FINDER, MOST_PAGES, PAGE, PARTIAL, Calls, comments_of, escaped, posted_at
 from crisis.channels.linkedin.hooks import read_hook
@@ -244,8 +244,9 @@ class LinkedIn:
                 f"&start={page * PAGE}&count={PAGE}"
             )
             told = (await self._calls.ask("GET", query, headers=FINDER)).get("elements", ())
-            with as_promised():
-                found += [said for one in told if (said := words.inbound(one, self._own))]
+            for one in told:
+                with odd_left_out("LinkedIn"):
+                    found += filter(None, [words.inbound(one, self._own)])
             if len(told) < PAGE:
                 return Polled(json.dumps({"since": end}), inbounds=sorted(found, key=lambda said: said.at))
         raise Uncertain(f"more than {MOST_PAGES * PAGE} comments since the last look; look on LinkedIn")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crisis.channels.base import Inbound, Polled
-from crisis.channels.errors import as_promised
+from crisis.channels.errors import as_promised, odd_left_out
 from crisis.channels.mastodon.client import ask
 from crisis.channels.mastodon.words import inbound, moment, newest
 
@@ -80,5 +80,7 @@ class Listening:
         return newest((str(one["id"]) for one in page), last or "0")
 
     def _keep(self, status: Any, kind: str, found: dict[str, Inbound], root: str | None = None) -> None:
-        if str(status["account"]["id"]) != self._own_id():
-            found.setdefault(str(status["id"]), inbound(status, kind, root))
+        own_id = self._own_id()
+        with odd_left_out("Mastodon"):
+            if str(status["account"]["id"]) != own_id:
+                found.setdefault(str(status["id"]), inbound(status, kind, root))

@@ -30,7 +30,7 @@ from crisis.channels.base import (
     Uncertain,
     Unreachable,
 )
-from crisis.channels.errors import as_promised
+from crisis.channels.errors import as_promised, odd_left_out
 from crisis.channels.meta.checks import rights
 from crisis.channels.meta.facebook_words import comment_of, heard, tagged_of
 from crisis.channels.meta.graph import ADDRESS, Graph, GraphOptions
@@ -176,10 +176,10 @@ class Facebook:
                 stirred = moment(post.get("updated_time") or post["created_time"]) >= since
             if stirred:
                 async for row in self._comments(str(post["id"]), since):
-                    with as_promised():
+                    with odd_left_out("Facebook"):
                         found.append(comment_of(row, str(post["id"])))
         async for row in self._graph.newest(f"/{self._page}/tagged", since, when="created_time", fields=f"{POST},from"):
-            with as_promised():
+            with odd_left_out("Facebook"):
                 found.append(tagged_of(row))
         ours = [one for one in found if one.author != self._page]
         return Polled(json.dumps({"since": now.isoformat()}), inbounds=sorted(ours, key=lambda one: one.at))

@@ -31,7 +31,7 @@ from crisis.channels.base import (
     Shown,
     Uncertain,
 )
-from crisis.channels.errors import as_promised
+from crisis.channels.errors import as_promised, odd_left_out
 from crisis.channels.meta.checks import owner, rights
 from crisis.channels.meta.containers import Containers
 from crisis.channels.meta.graph import ADDRESS, Graph, GraphOptions
@@ -201,7 +201,7 @@ class Instagram:
         async for row in self._graph.newest(
             f"{self._me}/tags", since, when="timestamp", fields="id,caption,timestamp,permalink,username"
         ):
-            with as_promised():
+            with odd_left_out("Instagram"):
                 found.append(tagged_of(row))
         others = [one for one in found if one.author.lower() != self._handle and one.at >= since]
         told = {"since": now.isoformat(), "counts": counts}
@@ -240,7 +240,7 @@ class Instagram:
         found = []
         async for rows in self._graph.pages(f"/{media}/comments", fields=f"{COMMENT},replies{{{COMMENT}}}"):
             for row in rows:
-                with as_promised():
+                with odd_left_out("Instagram"):
                     below = (row.get("replies") or {}).get("data") or []
                     found += [comment_of(row, media), *(comment_of(one, media, str(row["id"])) for one in below)]
         return found

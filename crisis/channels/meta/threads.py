@@ -29,7 +29,7 @@ from crisis.channels.base import (
     Shown,
     Uncertain,
 )
-from crisis.channels.errors import as_promised
+from crisis.channels.errors import odd_left_out
 from crisis.channels.meta.checks import owner
 from crisis.channels.meta.containers import Containers
 from crisis.channels.meta.graph import ADDRESS, Graph, GraphOptions
@@ -159,13 +159,13 @@ class Threads:
             async for row in self._graph.newest(
                 f"/{number}/conversation", since, when="timestamp", fields=REPLY, reverse=True
             ):
-                with as_promised():
+                with odd_left_out("Threads"):
                     found.append(said(row, "reply", number))
         with suppress(Misconfigured):  # a right of its own; without it the replies still come
             async for row in self._graph.newest(
                 f"{self._me}/mentions", since, when="timestamp", fields="id,text,timestamp,permalink,username"
             ):
-                with as_promised():
+                with odd_left_out("Threads"):
                     found.append(said(row, "mention"))
         others = [one for one in found if one.author.lower() != self._handle]
         return Polled(json.dumps({"since": now.isoformat()}), inbounds=sorted(others, key=lambda one: one.at))

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from crisis.channels.base import Budget, Inbound, Notes, Polled, Rejected
-from crisis.channels.errors import as_promised
+from crisis.channels.errors import as_promised, odd_left_out
 from crisis.channels.x.client import CLOCK_DOUBT, MOST_PAGES, ask
 from crisis.channels.x.words import as_written
 
@@ -116,7 +116,8 @@ class Listening:
                     break
                 for post in page.data or ():
                     kind = "mention" if way == "mentions" else "hashtag"
-                    found.setdefault(str(post.id), inbound(post.data, users, found=kind))
+                    with odd_left_out("X"):
+                        found.setdefault(str(post.id), inbound(post.data, users, found=kind))
             if not (token := page.meta.get("next_token")):
                 break
         return newest
