@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +18,6 @@ from crisis.channels.base import (
     Attachment,
     Facts,
     Health,
-    Inbound,
     MediaFacts,
     Outgoing,
     Polled,
@@ -30,22 +28,12 @@ from crisis.channels.base import (
     Unreachable,
 )
 from crisis.channels.calling import Caller
-from crisis.channels.errors import as_promised, failure, odd_left_out
+from crisis.channels.errors import as_promised
 from crisis.channels.opening import Opening
 from crisis.channels.text.counting import plain
-from crisis.channels.text.markup import marked_up
-from crisis.channels.wordpress.words import (
-    COMMENT,
-    NEEDED,
-    article,
-    gmt,
-    inbound,
-    pictures_of,
-    refusal,
-    same,
-    shown,
-    slug,
-)
+from crisis.channels.wordpress.comments import Comments
+from crisis.channels.wordpress.site import GONE, MOST_PAGES, PAGE, Site
+from crisis.channels.wordpress.words import COMMENT, NEEDED, article, gmt, pictures_of, refusal, shown, slug
 from crisis.settings import Frozen, SecretRef
 
 FACTS = Facts(
@@ -70,10 +58,7 @@ FACTS = Facts(
     edits=timedelta.max,
     deletes=True,
 )
-PAGE = 100  # REST API handbook, pagination
-MOST_PAGES = 5
 UPLOAD_KEPT = timedelta(days=7)
-GONE = frozenset({"rest_post_invalid_id", "rest_already_trashed", "rest_comment_invalid_id", "404", "410"})
 
 
 class Options(Frozen):
@@ -108,7 +93,8 @@ class WordPress:
             connections=FACTS.concurrency,
             headers={"Authorization": f"Basic {base64.b64encode(pair).decode()}"},
         )
-        self._own_id = 0
+        self._site = Site(self._caller)
+        self._comments = Comments(self._caller, self._site)
 
     async def send(self, out: Outgoing) -> Accepted:
         """Publish an article; an answer to a comment becomes a comment under it.
@@ -117,7 +103,7 @@ class WordPress:
         one stays and the new one goes.
         """
         if out.reply_to and out.reply_to.startswith(COMMENT):
-            return await self._answer(out, out.reply_to)
+            return await self._comments.answer(out, out.reply_to)
         media = [await self._uploaded(out, number, one) for number, one in enumerate(out.media)]
         body: dict[str, Any] = {
             "title": out.title,
@@ -141,23 +127,15 @@ class WordPress:
     async def find(self, out: Outgoing) -> Accepted | None:
         """Look for the article by its address, whatever state it is in; for a comment among the answers."""
         if out.reply_to and out.reply_to.startswith(COMMENT):
-            parent = out.reply_to.removeprefix(COMMENT)
-            with as_promised():
-                for one in await self._list("/comments", parent=parent, author=await self._me(), per_page=PAGE):
-                    if same(str(one["content"]["rendered"]), out.text):
-                        return Accepted(f"{COMMENT}{one['id']}", one.get("link"))
-            return None
-        found = await self._list("/posts", slug=slug(out), status="any", context="edit")
+            return await self._comments.find(out, out.reply_to)
+        found = await self._site.rows("/posts", slug=slug(out), status="any", context="edit")
         with as_promised():
             return _accepted(found[0]) if found else None
 
     async def edit(self, provider_id: str, out: Outgoing) -> Accepted:
         """Change title and words; the address and the pictures stay."""
         if provider_id.startswith(COMMENT):
-            number = provider_id.removeprefix(COMMENT)
-            changed = {"content": str(marked_up(out.text))}
-            made = await self._caller.ask("POST", f"/comments/{number}", json=changed, codes=refusal)
-            return Accepted(provider_id, made.get("link"))
+            return await self._comments.edit(provider_id, out)
         old = await self._caller.ask("GET", f"/posts/{provider_id}", params={"context": "edit"}, codes=refusal)
         with as_promised():
             content = article(out.text) + pictures_of(str(old["content"]["raw"]))
@@ -180,20 +158,14 @@ class WordPress:
                 raise
 
     async def hide(self, provider_id: str) -> None:
-        """Take back the approval of a comment: it waits again, and nobody but the site's editors sees it."""
-        number = provider_id.removeprefix(COMMENT)
-        try:
-            await self._caller.ask("POST", f"/comments/{number}", json={"status": "hold"}, codes=refusal)
-        except Rejected as error:
-            if error.code not in GONE:
-                raise
+        await self._comments.hold(provider_id)
 
     async def shown(self, since: datetime) -> Sequence[Shown]:
         """The articles of our own user; others write on a site too."""
         found: list[Shown] = []
-        own = await self._me()
+        own = await self._site.me()
         for number in range(1, MOST_PAGES + 1):
-            page = await self._list(
+            page = await self._site.rows(
                 "/posts", author=own, per_page=PAGE, page=number, orderby="date", order="desc", context="edit"
             )
             with as_promised():
@@ -219,55 +191,11 @@ class WordPress:
         return Health(ok=True, say=f"signed in as {name}", details={"id": str(me.get("id", "")), "moderates": hides})
 
     async def poll(self, cursor: str | None) -> Polled:
-        """New comments, those that wait for approval too, oldest first; the first poll learns where to start."""
-        old: dict[str, int] = json.loads(cursor) if cursor else {}
-        found: dict[str, Inbound] = {}
-        new: dict[str, int] = {}
-        own = await self._me()
-        for status in ("approve", "hold"):
-            new[status] = await self._comments(status, old.get(status), own, found)
-        return Polled(json.dumps(new), inbounds=sorted(found.values(), key=lambda one: one.at))
+        """New comments, those that wait for approval too."""
+        return await self._comments.poll(cursor)
 
     async def close(self) -> None:
         await self._caller.close()
-
-    async def _comments(self, status: str, last: int | None, own: int, found: dict[str, Inbound]) -> int:
-        newest = last or 0
-        for number in range(1, MOST_PAGES + 1):
-            page = await self._list(
-                "/comments",
-                status=status,
-                orderby="id",
-                order="desc",
-                page=number,
-                per_page=PAGE if last is not None else 1,
-            )
-            with as_promised():
-                for one in page:
-                    newest = max(newest, int(one["id"]))
-                    if last is None or int(one["id"]) <= last:
-                        return newest
-                    with odd_left_out("WordPress"):
-                        if int(one.get("author") or 0) == own:
-                            continue
-                        found.setdefault(str(one["id"]), inbound(one))
-            if len(page) < PAGE:
-                break
-        return newest
-
-    async def _answer(self, out: Outgoing, to: str) -> Accepted:
-        number = to.removeprefix(COMMENT)
-        try:
-            parent = await self._caller.ask("GET", f"/comments/{number}", codes=refusal)
-        except Uncertain as error:
-            raise Unreachable(f"nothing was said: {error.say}", code=error.code) from None
-        except Rejected as error:
-            raise Rejected(error.say, code="reply_refused") from None
-        with as_promised():
-            body = {"post": int(parent["post"]), "parent": int(number), "content": str(marked_up(out.text))}
-        made = await self._caller.ask("POST", "/comments", json=body, codes=refusal)
-        with as_promised():
-            return Accepted(f"{COMMENT}{int(made['id'])}", made.get("link"))
 
     async def _uploaded(self, out: Outgoing, number: int, one: Attachment) -> tuple[int, str, str]:
         """A picture in the site's library, uploaded once and noted: its number, address and alt text.
@@ -292,28 +220,6 @@ class WordPress:
             raise Unreachable(f"the picture was not taken: {error.say}", code=error.code) from None
         await asyncio.to_thread(self._notes.write, note, f"{media} {url}", datetime.now(UTC) + UPLOAD_KEPT)
         return media, url, one.alt
-
-    async def _me(self) -> int:
-        if not self._own_id:
-            me = await self._caller.ask("GET", "/users/me", codes=refusal)
-            with as_promised():
-                self._own_id = int(me["id"])
-        return self._own_id
-
-    async def _list(self, path: str, **params: Any) -> list[Mapping[str, Any]]:
-        """The JSON list of a success. Raises `SendError`. A page beyond the last is empty."""
-        given = await self._caller.answer("GET", path, params=params)
-        if given.body.get("code") == "rest_post_invalid_page_number":
-            return []
-        if error := failure(given, refusal):
-            raise error
-        try:
-            found = json.loads(given.text)
-        except ValueError:
-            found = None
-        if not isinstance(found, list):
-            raise Uncertain("the answer is cut off or not a list", code="shape")
-        return found
 
 
 def _accepted(post: Mapping[str, Any]) -> Accepted:

@@ -6,9 +6,8 @@ under one of ours. A film goes up by `upload`; who may be seen in it is for peop
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -18,7 +17,6 @@ from crisis.channels.base import (
     Attachment,
     Facts,
     Health,
-    Inbound,
     MediaFacts,
     Outgoing,
     Polled,
@@ -28,11 +26,13 @@ from crisis.channels.base import (
     Uncertain,
 )
 from crisis.channels.calling import Caller
-from crisis.channels.errors import accepted_body, as_promised, failure
+from crisis.channels.errors import as_promised, failure
 from crisis.channels.opening import Opening
 from crisis.channels.text.unmarked import comparable
 from crisis.channels.tokens import Tokens
 from crisis.channels.youtube import words
+from crisis.channels.youtube.calls import Calls
+from crisis.channels.youtube.comments import Comments
 from crisis.channels.youtube.upload import Uploads
 from crisis.settings import Frozen, SecretRef
 
@@ -61,9 +61,8 @@ FACTS = Facts(
 )
 
 CLOCK_DOUBT = timedelta(minutes=1)
-PAGE = 50  # playlistItems.list and videos.list; commentThreads.list takes 100
+PAGE = 50  # playlistItems.list and videos.list
 MOST_PAGES = 5
-KNOWN_COMMENTS = 200
 
 
 class Options(Frozen):
@@ -124,14 +123,16 @@ class YouTube:
             client_secret=options.client_secret.reveal(),
             refresh_token=options.refresh_token.reveal(),
         )
-        self._uploads = Uploads(self._caller, opening.notes, self._bearer)
+        self._calls = Calls(self._caller, self._tokens)
+        self._comments = Comments(self._calls, self._own)
+        self._uploads = Uploads(self._caller, opening.notes, self._calls.bearer)
 
     async def send(self, out: Outgoing) -> Accepted:
         """A film with the text as its description; without a film, a comment under what it follows or answers."""
         if any(sign in out.text or sign in out.title for sign in "<>"):
             raise Rejected("YouTube takes no < and > in a title or a description; write it in words", code="angle")
         if not out.media and out.reply_to:
-            return await self._comment(out, out.reply_to)
+            return await self._comments.say(out, out.reply_to)
         video = await self._uploads.finish(out, _film(out), self._about(out), notify=self._notify)
         return _accepted(video)
 
@@ -142,7 +143,7 @@ class YouTube:
         since, wanted = out.first_attempt_at - CLOCK_DOUBT, comparable(out.text)
         with as_promised():
             if not out.media and out.reply_to:
-                return await self._found_comment(out.reply_to, since, wanted)
+                return await self._comments.find(out.reply_to, since, wanted)
             if (video := await self._uploads.finished(out)) is not None:
                 return _accepted(video)
             for one in await self._videos(since):
@@ -154,21 +155,21 @@ class YouTube:
         """Change the description and title, or the comment. What is not sent along would be emptied."""
         if not words.is_video(provider_id):
             changed = {"id": provider_id, "snippet": {"textOriginal": out.text}}
-            await self._ask("PUT", "/youtube/v3/comments?part=snippet", json=changed)
+            await self._calls.ask("PUT", "/youtube/v3/comments?part=snippet", json=changed)
             return Accepted(provider_id)
         about = {"id": provider_id, "snippet": self._about(out)["snippet"]}
-        return _accepted(await self._ask("PUT", "/youtube/v3/videos?part=snippet", json=about))
+        return _accepted(await self._calls.ask("PUT", "/youtube/v3/videos?part=snippet", json=about))
 
     async def delete(self, provider_id: str) -> None:
         kind = "videos" if words.is_video(provider_id) else "comments"
-        answer = await self._answer("DELETE", f"/youtube/v3/{kind}", params={"id": provider_id})
+        answer = await self._calls.answer("DELETE", f"/youtube/v3/{kind}", params={"id": provider_id})
         if answer.status != 404 and (error := failure(answer, words.refusal)):  # already gone
             raise error
 
     async def hide(self, provider_id: str) -> None:
         """Reject somebody's comment: only they still see it (discovery document, comments.setModerationStatus)."""
         params = {"id": provider_id, "moderationStatus": "rejected"}
-        answer = await self._answer("POST", "/youtube/v3/comments/setModerationStatus", params=params)
+        answer = await self._calls.answer("POST", "/youtube/v3/comments/setModerationStatus", params=params)
         if error := failure(answer, words.refusal):
             raise error
 
@@ -190,7 +191,9 @@ class YouTube:
     async def check(self) -> Health:
         """Does the grant hold, and does it belong to this channel? Scopes are told by Google when a token is renewed."""
         try:
-            told = await self._ask("GET", "/youtube/v3/channels", params={"part": "id,snippet,status", "mine": "true"})
+            told = await self._calls.ask(
+                "GET", "/youtube/v3/channels", params={"part": "id,snippet,status", "mine": "true"}
+            )
             until = await self._tokens.refresh_until()
         except SendError as error:
             return Health(ok=False, say=error.say)
@@ -200,35 +203,11 @@ class YouTube:
         return Health(ok=True, say=f"signed in as {mine[self._own]}", expires_at=until, details={"id": self._own})
 
     async def poll(self, cursor: str | None) -> Polled:
-        """Comments under our films. YouTube has no "since": newest threads first, until one we have seen.
-
-        An answer inside an older thread is seen as long as the thread is among the newest hundred.
-        """
-        threads = await self._threads({"allThreadsRelatedToChannelId": self._own, "order": "time"}, pages=1)
-        with as_promised():
-            kept: dict[str, Any] = (
-                json.loads(cursor) if cursor else {"since": datetime.now(UTC).isoformat(), "known": {}}
-            )
-            since, known = words.moment(kept["since"]), dict(kept["known"])
-            found: list[Inbound] = []
-            for thread in threads:
-                for comment in words.comments(thread):
-                    said = words.inbound(comment, str(thread["snippet"].get("videoId", "")))
-                    if words.said_by(comment) == self._own or said.at < since:
-                        continue
-                    if known.get(said.provider_id) != said.at.isoformat():
-                        known[said.provider_id] = said.at.isoformat()
-                        found.append(said)
-        if len(known) > KNOWN_COMMENTS:
-            known = dict(sorted(known.items(), key=lambda one: one[1])[-KNOWN_COMMENTS:])
-            since = max(since, words.moment(min(known.values())))
-        later = json.dumps({"since": since.isoformat(), "known": known})
-        return Polled(later, inbounds=sorted(found, key=lambda said: said.at) if cursor else ())
+        """Comments under our films; the first poll learns where to start."""
+        return await self._comments.poll(cursor)
 
     async def close(self) -> None:
         await self._caller.close()
-
-    # -- films and comments ----------------------------------------------------------------------------------------
 
     def _about(self, out: Outgoing) -> dict[str, Any]:
         return {
@@ -242,58 +221,16 @@ class YouTube:
             "status": {"privacyStatus": self._privacy, "selfDeclaredMadeForKids": False},
         }
 
-    async def _comment(self, out: Outgoing, target: str) -> Accepted:
-        if words.is_video(target):
-            thread = {"snippet": {"videoId": target, "topLevelComment": {"snippet": {"textOriginal": out.text}}}}
-            made = await self._ask("POST", "/youtube/v3/commentThreads?part=snippet", json=thread)
-            video = target
-        else:  # an answer to an answer hangs under their thread's first comment, whose id comes before the dot
-            told = {"snippet": {"parentId": target.partition(".")[0], "textOriginal": out.text}}
-            made = await self._ask("POST", "/youtube/v3/comments?part=snippet", json=told)
-            video = str((made.get("snippet") or {}).get("videoId", ""))
-        if not made.get("id"):
-            raise Uncertain("YouTube took the call but named no comment", code="shape")
-        number = str(made["id"])
-        return Accepted(number, words.comment_link(video, number) if video else None)
-
-    async def _found_comment(self, target: str, since: datetime, wanted: str) -> Accepted | None:
-        if words.is_video(target):
-            threads = await self._threads({"videoId": target, "order": "time"}, pages=MOST_PAGES)
-            said = [one for thread in threads for one in words.comments(thread)]
-        else:
-            asked = {"part": "snippet", "parentId": target.partition(".")[0], "maxResults": "100"}
-            said = (await self._ask("GET", "/youtube/v3/comments", params={**asked, "textFormat": "plainText"}))[
-                "items"
-            ]
-        for one in said:
-            told = one["snippet"]
-            mine = words.said_by(one) == self._own and words.moment(told["publishedAt"]) >= since
-            if mine and comparable(str(told.get("textOriginal") or told["textDisplay"])) == wanted:
-                return Accepted(str(one["id"]))
-        return None
-
-    async def _threads(self, which: Mapping[str, str], *, pages: int) -> list[Mapping[str, Any]]:
-        asked = {"part": "snippet,replies", "maxResults": "100", "textFormat": "plainText", **which}
-        found: list[Mapping[str, Any]] = []
-        for _ in range(pages):
-            told = await self._ask("GET", "/youtube/v3/commentThreads", params=asked)
-            with as_promised():
-                found += told["items"]
-            if not (token := told.get("nextPageToken")):
-                break
-            asked["pageToken"] = str(token)
-        return found
-
     async def _videos(self, since: datetime) -> list[Mapping[str, Any]]:
         """Our own films posted since then, newest first. The list of uploads costs a unit; a search would cost the day."""
         uploads = f"UU{self._own[2:]}"  # a channel's uploads are a playlist of the same name
         asked = {"part": "contentDetails", "playlistId": uploads, "maxResults": str(PAGE)}
         found: list[Mapping[str, Any]] = []
         for _ in range(MOST_PAGES):
-            told = await self._ask("GET", "/youtube/v3/playlistItems", params=asked)
+            told = await self._calls.ask("GET", "/youtube/v3/playlistItems", params=asked)
             ids = ",".join(str(one["contentDetails"]["videoId"]) for one in told["items"])
             if ids:
-                got = await self._ask("GET", "/youtube/v3/videos", params={"part": "snippet,status", "id": ids})
+                got = await self._calls.ask("GET", "/youtube/v3/videos", params={"part": "snippet,status", "id": ids})
                 new = [one for one in got["items"] if words.moment(one["snippet"]["publishedAt"]) >= since]
                 found += new
                 if len(new) < len(got["items"]):
@@ -302,20 +239,6 @@ class YouTube:
                 return found
             asked["pageToken"] = str(token)
         raise Uncertain(f"more than {MOST_PAGES * PAGE} films since then; look on the channel")
-
-    # -- calls -----------------------------------------------------------------------------------------------------
-
-    async def _bearer(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {await self._tokens.access()}"}
-
-    async def _ask(self, method: str, path: str, **given: Any) -> dict[str, Any]:
-        return accepted_body(await self._answer(method, path, **given), words.refusal)
-
-    async def _answer(self, method: str, path: str, **given: Any) -> Any:
-        answer = await self._caller.answer(method, path, headers=await self._bearer(), **given)
-        if answer.status == 401:
-            await self._tokens.drop()
-        return answer
 
 
 def _film(out: Outgoing) -> Attachment:

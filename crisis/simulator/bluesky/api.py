@@ -8,13 +8,7 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from crisis.simulator.bluesky import lexicon
-from crisis.simulator.bluesky.network import (
-    POST,
-    Actor,
-    Atmosphere,
-    Record,
-    moment,
-)
+from crisis.simulator.bluesky.network import POST, Actor, Atmosphere, Record, moment
 from crisis.simulator.bluesky.repository import Repository
 from crisis.simulator.bluesky.sessions import Sessions
 from crisis.simulator.bluesky.words import Words, body_of, paged, query_of
@@ -54,7 +48,7 @@ class Bluesky:
             ("POST", repo + "uploadBlob", self._repository.blob),
             ("POST", "com.atproto.moderation.createReport", self._report),
             ("GET", repo + "getRecord", self._repository.get),
-            ("GET", repo + "listRecords", self._repository.list),
+            ("GET", repo + "listRecords", self._repository.listed),
             ("GET", "com.atproto.server.getSession", self._session),
             ("GET", "com.atproto.identity.resolveHandle", self._resolve),
             ("GET", feed + "getPosts", self._posts),

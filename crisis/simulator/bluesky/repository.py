@@ -5,11 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from crisis.simulator.bluesky import lexicon
-from crisis.simulator.bluesky.network import (
-    Actor,
-    Atmosphere,
-    cid,
-)
+from crisis.simulator.bluesky.network import Actor, Atmosphere, cid
 from crisis.simulator.bluesky.words import body_of, paged, query_of
 from crisis.simulator.counter import Refusal
 
@@ -76,7 +72,7 @@ class Repository:
             raise Refusal(400, "RecordNotFound", "Could not locate record")
         return {"uri": record.uri, "cid": record.cid, "value": record.value}
 
-    async def list(self, request: web.Request, _actor: Actor) -> Any:
+    async def listed(self, request: web.Request, _actor: Actor) -> Any:
         query = query_of(request, {"repo", "collection", "limit", "cursor"})
         found = sorted(
             (

@@ -5,13 +5,7 @@ from collections import deque
 
 from aiohttp import web
 
-from crisis.simulator.bluesky.network import (
-    SIGN_IN_SECONDS,
-    SIGN_INS,
-    Actor,
-    Atmosphere,
-    Tokens,
-)
+from crisis.simulator.bluesky.network import SIGN_IN_SECONDS, SIGN_INS, Actor, Atmosphere, Tokens
 from crisis.simulator.bluesky.words import body_of
 from crisis.simulator.counter import Counter, Refusal
 

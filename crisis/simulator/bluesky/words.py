@@ -6,9 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from crisis.simulator.bluesky.network import (
-    Record,
-)
+from crisis.simulator.bluesky.network import Record
 from crisis.simulator.counter import Dialect, Refusal
 
 

@@ -5,13 +5,7 @@ from aiohttp import web
 from crisis.simulator.front import Refusal, allowed
 from crisis.simulator.linkedin import rules
 from crisis.simulator.linkedin.page import Comment, Organization, Page
-from crisis.simulator.linkedin.words import (
-    comment_resource,
-    json_of,
-    page_of,
-    patch,
-    urn_of,
-)
+from crisis.simulator.linkedin.words import comment_resource, json_of, page_of, patch, urn_of
 
 
 class Comments:
