@@ -6,8 +6,11 @@ Figures are printed as they come; at the end stands one table, ready for ARCHITE
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from contextlib import ExitStack
+
+import structlog
 
 from benchmarks import bulk, busy, figures, listening, pages, queued, release, sizes
 from benchmarks.places import databases, fresh
@@ -81,6 +84,7 @@ def main() -> None:
         "--peer-people", type=int, help="for the other queues, which are slow; 3,000, and 1,000 when quick"
     )
     told = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # figures, not a log
     if unknown := set(told.which) - set(PARTS):
         parser.error(f"{', '.join(sorted(unknown))}: not one of {', '.join(PARTS)}")
     rounds = told.rounds or (1 if told.quick else 5)

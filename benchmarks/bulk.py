@@ -116,6 +116,7 @@ def warmed(here: Town, senders: int = 1) -> uuid.UUID:
     """Start senders and clock, and let them send a hundred texts. Gives the incident."""
     for name in (*SENDERS[:senders], "clock"):  # one by one: starting costs seconds of processor time
         here.start(name)
+        eventually(lambda name=name: here.beats(name), within=90)
     incident = here.open(Mode.LIVE)
     send(here, incident, crowd(here, "warm", WARM), WARM, senders)
     return incident

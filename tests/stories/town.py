@@ -123,10 +123,11 @@ class Town:
             eventually(lambda: _answers(self.runtime.settings.console.port), within=90)
         for name in names:
             if name.startswith("sender"):
-                pid = self.processes[name].pid
-                eventually(lambda pid=pid: self._beats(pid), within=90)
+                eventually(lambda name=name: self.beats(name), within=90)
 
-    def _beats(self, pid: int) -> bool:
+    def beats(self, name: str) -> bool:
+        """Has this process begun its work?"""
+        pid = self.processes[name].pid
         with self.runtime.database.reading() as session:
             return any(one.endswith(f":{pid}") for one in session.scalars(select(Heartbeat.process)))
 
