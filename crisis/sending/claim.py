@@ -155,7 +155,7 @@ def _uncertain(*, sqlite: bool) -> Executable:
     """The uncertain deliveries of an account whose time to be found out has come."""
     chosen = (
         select(*_READ)
-        .where(_D.through_id == bindparam("account_id"), _UNCERTAIN, _D.due_at <= bindparam("now", type_=UtcTime()))
+        .where(*_to_find_out())
         .order_by(_D.due_at)
         .limit(bindparam("limit"))
         .with_for_update(skip_locked=True, of=Delivery.__table__)
@@ -241,6 +241,22 @@ def _hold_back(session: Session, rows: Sequence[_Cells], carried: Carried, moves
         for cells in held:
             moves.move(uuid.UUID(cells.broadcast_id), uuid.UUID(cells.account_id), DeliveryState.SENDING, state)
     return [cells for cells in rows if uuid.UUID(cells.text_id) not in carried.held_back]
+
+
+def doubts_due(session: Session, account_id: uuid.UUID, now: datetime) -> bool:
+    """Is there anything uncertain to be found out now?"""
+    connection = session.connection()
+    return connection.execute(_doubt(), {"account_id": account_id, "now": now}).first() is not None
+
+
+@cache
+def _doubt() -> Executable:
+    return select(_D.id).where(*_to_find_out()).limit(1)
+
+
+def _to_find_out() -> list[ColumnElement[bool]]:
+    now = bindparam("now", type_=UtcTime())
+    return [_D.through_id == bindparam("account_id"), _UNCERTAIN, _D.due_at <= now]
 
 
 def claim_uncertain(

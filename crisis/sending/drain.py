@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from crisis.channels.base import Accepted, Channel, Misconfigured, SendError, Uncertain
 from crisis.models import Account
 from crisis.sending import amend, journal, outcomes
-from crisis.sending.claim import LONGEST_CALL, SPEAK_WITHIN, claim
+from crisis.sending.claim import LONGEST_CALL, SPEAK_WITHIN, claim, doubts_due
 from crisis.sending.desk import Desk, until_written
 from crisis.sending.fallback import condition
 from crisis.sending.finding import Finding
@@ -92,6 +92,7 @@ class Drain:
         self._ready: asyncio.PriorityQueue[_Ready] = asyncio.PriorityQueue()
         self._turnstile = asyncio.Lock()  # one speaker at a time waits for the pace, with empty hands
         self._well = asyncio.Event()  # the provider answers: all speakers may speak
+        self._first: Sequence[Claimed] = ()  # taken together with the account
         self._unspoken: list[Claimed] = []
         self._air: dict[asyncio.Task[None], float] = {}  # who is in a call, and since when
         self._cut: set[asyncio.Task[None]] = set()
@@ -116,35 +117,28 @@ class Drain:
 
     async def run(self, seconds: float = SLICE_SECONDS) -> int:
         """Work until nothing is due, the slice is over, or the account must pause. Returns how many calls were made."""
-        self._leased_at = time.monotonic()
-        begun = await asyncio.to_thread(self._begin)
-        if begun is None:
+        self._leased_at, began = time.monotonic(), self._desk.now()
+        account = await asyncio.to_thread(self._begin)
+        if account is None:
             self.refused = True
             return 0
-        account, free_at = begun
-        self._key = account.key
-        self._patience = Patience(account.busy_streak)
-        if free_at is not None:
-            # Also when it lies in the past: then it says how much of the burst is left.
-            ahead = (free_at - self._desk.now()).total_seconds()
-            if not self._patience.recovering:  # nothing but the pace: further ahead only when the clock was set back
-                ahead = min(ahead, 1.0 / self._pace.rate)
-            self._pace.free_at = time.monotonic() + ahead
         self._renewed_at = time.monotonic()
         self._deadline = self._renewed_at + seconds
         removing = Removing(self._desk, self._channel, account, self._pace, self._heed)
         finding = Finding(self._desk, self._channel, account, self._repeat_after)
         try:
-            if self._pace.wait(time.monotonic()) <= AWAY_SECONDS:
-                await self._work(account, finding, removing)
+            if self._first or self._pace.wait(time.monotonic()) <= AWAY_SECONDS:
+                await self._work(account, finding, removing, began)
         finally:
             await asyncio.shield(until_written(lambda: self._leave(account), f"leaving {account.key}"))
         return self._spoken + finding.looked + removing.calls
 
-    async def _work(self, account: Account, finding: Finding, removing: Removing) -> None:
+    async def _work(self, account: Account, finding: Finding, removing: Removing, began: datetime) -> None:
         notebook = Notebook(self._desk, account, self.stop)
+        self._hold_ready(self._first, self._leased_at, began)
         look = asyncio.create_task(finding.run(notebook, self._going))
-        await asyncio.wait({look}, timeout=LOOK_FIRST_SECONDS)
+        if not self._first:
+            await asyncio.wait({look}, timeout=LOOK_FIRST_SECONDS)
         if not self._patience.recovering:
             self._well.set()
         writing = asyncio.create_task(notebook.keep())
@@ -176,6 +170,11 @@ class Drain:
         self._count += 1
         self._ready.put_nowait((urgency, self._count, at, wall, claimed))
 
+    def _hold_ready(self, batch: Sequence[Claimed], at: float, wall: datetime) -> None:
+        """What was asked for then, by both clocks, waits to be said."""
+        for claimed in batch:
+            self._put(claimed.priority, at, wall, claimed)
+
     async def _claim_on(self) -> None:
         while self._going():
             now = time.monotonic()
@@ -186,9 +185,7 @@ class Drain:
                 self._nudged = False
                 wall = self._desk.now()
                 batch = await asyncio.to_thread(self._claim, max(room - held, min(room, NUDGED)))
-                at = time.monotonic()
-                for claimed in batch:
-                    self._put(claimed.priority, at, wall, claimed)
+                self._hold_ready(batch, now, wall)
                 if not batch and self._ready.empty():
                     return
             self._tend()
@@ -202,13 +199,41 @@ class Drain:
         """
         if not self._slow:
             return min(MOST_AHEAD, self._pace.room(now, AHEAD_SECONDS))
-        listening = (self._width if self._well.is_set() else 1) - len(self._air)
+        listening = (1 if self._patience.recovering else self._width) - len(self._air)
         return 0 if self._pace.wait(now) > 0 else min(listening, self._pace.room(now, 0.0))
 
-    def _begin(self) -> tuple[Account, datetime | None] | None:
+    def _begin(self) -> Account | None:
+        """Take the account and, unless something is to be looked up before, what may be said at once.
+
+        In one transaction: while thousands of texts leave, each waits its turn, and something urgent with it.
+        """
         with self._desk.database.writing() as session:
-            account = take_account(session, self._account_id, self._desk.owner, self._desk.now(), self._shard)
-            return None if account is None else (account, pace_memory(session, account, self._shard))
+            began = self._desk.now()
+            account = take_account(session, self._account_id, self._desk.owner, began, self._shard)
+            if account is None:
+                return None
+            self._remember(account, pace_memory(session, account, self._shard))
+            now = time.monotonic()
+            if self._pace.wait(now) <= AWAY_SECONDS and not doubts_due(session, account.id, began):
+                self._first = self._take(session, self._room(now), began)
+        journal.claimed(self._key, self._first, began, self._desk.now())
+        return account
+
+    def _remember(self, account: Account, free_at: datetime | None) -> None:
+        """Go on in the pace and the patience of whoever worked for the account before."""
+        self._key = account.key
+        self._patience = Patience(account.busy_streak)
+        if free_at is not None:
+            # Also when it lies in the past: then it says how much of the burst is left.
+            ahead = (free_at - self._desk.now()).total_seconds()
+            if not self._patience.recovering:  # nothing but the pace: further ahead only when the clock was set back
+                ahead = min(ahead, 1.0 / self._pace.rate)
+            self._pace.free_at = time.monotonic() + ahead
+
+    def _take(self, session: Session, limit: int, now: datetime) -> Sequence[Claimed]:
+        desk, whose = self._desk, self._account_id
+        url = self._unsubscribe_url
+        return claim(session, whose, limit, now, url, self._known, desk.luggage, self._shard, desk.personal)
 
     def _renewed(self) -> bool:
         with self._desk.database.writing() as session:
@@ -228,18 +253,7 @@ class Drain:
                 self._stop = True
                 return ()
             self._renewed_at = self._leased_at = at
-            desk = self._desk
-            batch = claim(
-                session,
-                self._account_id,
-                limit,
-                now,
-                self._unsubscribe_url,
-                self._known,
-                desk.luggage,
-                self._shard,
-                desk.personal,
-            )
+            batch = self._take(session, limit, now)
         journal.claimed(self._key, batch, now, self._desk.now())
         return batch
 

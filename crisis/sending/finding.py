@@ -15,7 +15,7 @@ import structlog
 from crisis.channels.base import Accepted, Channel, LooksUp, SendError, Unreachable
 from crisis.models import Account
 from crisis.sending import amend, outcomes
-from crisis.sending.claim import LONGEST_CALL, claim_uncertain
+from crisis.sending.claim import LONGEST_CALL, claim_uncertain, doubts_due
 from crisis.sending.desk import Desk
 from crisis.sending.notebook import Notebook
 from crisis.sending.outgoing import Claimed
@@ -69,6 +69,11 @@ class Finding:
         return Ended(item, what, started_at, self._desk.now(), kind=f"look{item.looks}")
 
     def _claim(self) -> list[Claimed]:
+        most, now = self._channel.facts.concurrency, self._desk.now()
+        with (
+            self._desk.database.reading() as session
+        ):  # nearly always nothing: no reason to stand in a queue of writers
+            if not doubts_due(session, self._account.id, now):
+                return []
         with self._desk.database.writing() as session:
-            most, now = self._channel.facts.concurrency, self._desk.now()
             return claim_uncertain(session, self._account.id, most, now, self._desk.luggage, self._desk.personal)

@@ -57,6 +57,12 @@ def due(now: datetime) -> ColumnElement[bool]:
     )
 
 
+def waiting(session: Session, account_id: uuid.UUID) -> bool:
+    """Is anything to come down on this account, now or later?"""
+    there = select(Removal.id).where(Removal.through_id == account_id, Removal.state.in_(UNFINISHED))
+    return session.scalar(there.limit(1)) is not None
+
+
 def claim(session: Session, account_id: uuid.UUID, limit: Limit | None, now: datetime) -> list[Claimed]:
     """Take what may be taken down on this account now, oldest first; the rest waits until the network allows more."""
     room = AT_ONCE if limit is None else min(AT_ONCE, limit[0] - used(session, account_id, limit, now))

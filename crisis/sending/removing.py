@@ -78,6 +78,9 @@ class Removing:
         return Accepted(one.provider_id)
 
     def _claim(self) -> list[removals.Claimed]:
+        with self._desk.database.reading() as session:  # nearly always nothing
+            if not removals.waiting(session, self._account.id):
+                return []
         with self._desk.database.writing() as session:
             return removals.claim(session, self._account.id, self._channel.facts.deletes_per, self._desk.now())
 
