@@ -7,15 +7,14 @@ and to twenty phones is released each second; it counts from before its release 
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import requests
 from sqlalchemy import func, select
 
 from benchmarks.bulk import crowd, unlimited
+from benchmarks.looking import Looker
 from benchmarks.pages import sign_in
 from benchmarks.release import unpaced
 from crisis.models import Account, Attempt, Delivery
@@ -24,7 +23,6 @@ from tests.browser.demo import demo
 from tests.stories.town import Town, eventually
 
 FEW = 20
-LOOK_SECONDS = 0.1
 URGENT_SECONDS = 1.0
 
 
@@ -41,30 +39,16 @@ def measure(folder: Path, provider: str, database_url: str, people: int) -> tupl
         everybody, few = crowd(here, "everybody", people), crowd(here, "few", FEW)
         first, second = here.open(Mode.LIVE), here.open(Mode.LIVE, "En til, et annet sted")
         _urgent(here, second, few, 0)  # warm, as everywhere
-        broadcast = here.release(first, channels=("sms",), audiences=(everybody,))
-        done, looks = threading.Event(), list[float]()
-        address = f"{here.runtime.settings.console.public_url}/broadcasts/{broadcast}/board"
-        looking = threading.Thread(target=_look, args=(officer, address, done, looks))
-        looking.start()
         urgent: list[tuple[datetime, object]] = []
-        try:
+        with Looker(officer) as looker:
+            broadcast = here.release(first, channels=("sms",), audiences=(everybody,))
+            looker.look(f"{here.runtime.settings.console.public_url}/broadcasts/{broadcast}/board")
             for number in itertools.count(1):
                 if here.counted(broadcast).get("accepted", 0) >= people:
                     break
                 urgent.append(_urgent(here, second, few, number))
                 time.sleep(URGENT_SECONDS)
-        finally:
-            done.set()
-            looking.join()
-        return looks, _waits(here, urgent)
-
-
-def _look(officer: requests.Session, address: str, done: threading.Event, looks: list[float]) -> None:
-    while not done.is_set():
-        start = time.perf_counter()
-        officer.get(address, timeout=30).raise_for_status()
-        looks.append((time.perf_counter() - start) * 1000)
-        done.wait(max(0.0, LOOK_SECONDS - (time.perf_counter() - start)))
+        return looker.took, _waits(here, urgent)
 
 
 def _urgent(here: Town, incident: object, few: str, number: int) -> tuple[datetime, object]:
