@@ -47,7 +47,7 @@ class Answer:
         """The JSON object it holds; empty when it holds something else, such as a proxy's HTML page."""
         try:
             found = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -171,7 +171,7 @@ def transport(error: Exception) -> SendError:
 @contextmanager
 def as_promised(*more: type[Exception]) -> Iterator[None]:
     """Around a client library, which reads a success without looking whether it has the promised shape."""
-    odd: tuple[type[Exception], ...] = (KeyError, TypeError, ValueError, AttributeError, *more)
+    odd: tuple[type[Exception], ...] = (KeyError, TypeError, ValueError, AttributeError, RecursionError, *more)
     try:
         yield
     except odd as error:

@@ -43,6 +43,7 @@ OUT = Outgoing(
     incident_id=INCIDENT,
     organisation="Oslo sykehus",
 )
+BOMB = "[" * 50_000 + "]" * 50_000  # deeper than any reader of JSON goes
 HTML = "<html><body><h1>Something is in the way</h1></body></html>"
 
 
@@ -67,6 +68,9 @@ CASES = [
     Case("success that is not JSON", Reply(201, HTML), Uncertain),
     Case("success with an empty body", Reply(201, ""), Uncertain),
     Case("success that is no object", Reply(201, ["odd"]), Uncertain),
+    Case("success that is a bomb", Reply(201, BOMB), Uncertain),
+    Case("server error that is a bomb", Reply(500, BOMB), Uncertain),
+    Case("refused by a bomb", Reply(400, BOMB), Rejected),
     Case("success without an id", Reply(201, {"odd": True}), Uncertain),
     Case("server error", Reply(500, {"message": "oops"}), Uncertain),
     Case("server error as HTML", Reply(503, HTML), Uncertain),

@@ -32,7 +32,7 @@ def read_hook(hook: Hook, secret: str, own: str) -> HookEvents:
         told = json.loads(hook.body)["notifications"]
         mine = [one for one in told if one.get("organizationalEntity", own) == own]
         return HookEvents(inbounds=[said for one in mine if (said := words.inbound(one, own))])
-    except (ValueError, KeyError, TypeError, AttributeError, SendError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SendError):
         return HookEvents()  # proven but not understood: asking brings the same comments
 
 

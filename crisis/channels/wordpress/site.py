@@ -39,7 +39,7 @@ class Site:
             raise error
         try:
             found = json.loads(given.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, list):
             raise Uncertain("the answer is cut off or not a list", code="shape")
