@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import uuid
 
-import structlog
 from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import IntegrityError
 
 from crisis.console.guard import csrf, public
 from crisis.console.here import runtime
@@ -21,8 +19,6 @@ from crisis.sending.unsubscribe import NotOurs
 
 pages = Blueprint("unsubscribe", __name__)
 csrf.exempt(pages)  # RFC 8058: the mail program has no form token; the one in the address is proof enough
-
-log = structlog.get_logger()
 
 
 @pages.get("/unsubscribe/<token>")
@@ -36,13 +32,10 @@ def ask(token: str) -> ResponseReturnValue:
 @public
 def stop(token: str) -> ResponseReturnValue:
     delivery_id = _delivery_id(token)
-    try:
-        with runtime().database.writing() as session:
-            delivery = session.get(Delivery, delivery_id)
-            if delivery is not None:
-                opt_out(session, delivery.account_id, delivery.address, "link", utcnow())
-    except IntegrityError:
-        log.info("unsubscribe.twice_at_once")  # the other press did it
+    with runtime().database.writing() as session:
+        delivery = session.get(Delivery, delivery_id)
+        if delivery is not None:
+            opt_out(session, delivery.account_id, delivery.address, "link", utcnow())
     return render_template("console/unsubscribe.html", done=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import delete
+from sqlalchemy.dialects import postgresql, sqlite
 
 from crisis.db import Database
 from crisis.models import AccountNote, utcnow
@@ -26,14 +27,12 @@ class DatabaseNotes:
             return self._seal.open(row.sealed)
 
     def write(self, name: str, value: str, until: datetime | None = None) -> None:
-        with self._database.writing() as session:
-            session.merge(
-                AccountNote(
-                    account=self._account,
-                    name=name,
-                    sealed=self._seal.close(value),
-                    until=until,
-                    written_at=utcnow(),
+        row = {"sealed": self._seal.close(value), "until": until, "written_at": utcnow()}
+        insert = (sqlite if self._database.is_sqlite else postgresql).insert(AccountNote)
+        with self._database.writing() as session:  # a sender and a listener may renew the same token at once
+            session.execute(
+                insert.values(account=self._account, name=name, **row).on_conflict_do_update(
+                    index_elements=[AccountNote.account, AccountNote.name], set_=row
                 )
             )
 

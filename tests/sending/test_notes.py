@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -44,3 +46,17 @@ def test_a_note_runs_out_or_is_forgotten(database: Database) -> None:
     notes.forget("container:2")
     notes.forget("container:2")
     assert notes.read("container:2") is None
+
+
+def test_two_processes_write_the_same_note_at_once(database: Database) -> None:
+    """Both have just started and renewed the token; whoever comes second must not fail."""
+    key, start = account(database), threading.Barrier(8)
+
+    def renew(number: int) -> None:
+        notes = DatabaseNotes(database, Seal("secret"), key)
+        start.wait(10)
+        notes.write("token", str(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(renew, range(8)))
+    assert DatabaseNotes(database, Seal("secret"), key).read("token") in {str(number) for number in range(8)}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -20,6 +22,7 @@ from crisis.models import Account, Attempt, Broadcast, Delivery
 from crisis.sending import drain as drain_module
 from crisis.sending import notebook, resolve, sweep
 from crisis.sending.claim import LONGEST_CALL, claim
+from crisis.sending.consent import opt_out
 from crisis.sending.desk import LONGEST_REST, Desk, until_written
 from crisis.sending.drain import Drain
 from crisis.sending.lease import take_account
@@ -376,3 +379,21 @@ def _one_at_a_time(provider: Provider) -> object:
     from dataclasses import replace
 
     return replace(provider.facts, concurrency=1)
+
+
+def test_stop_heard_by_several_at_once_is_kept_once(here: World) -> None:
+    """By a text, by the provider's refusal and by a link: none of them may fail with what else it writes."""
+    start, new = threading.Barrier(6), []
+
+    def hear(_: int) -> None:
+        start.wait(10)
+        with here.database.writing() as session:
+            new.append(opt_out(session, here.account_id, PHONES[0], "stop", here.clock()))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(hear, range(6)))
+    assert sorted(new) == [False] * 5 + [True]
+    here.release(PHONES[:2])
+    provider = Provider()
+    here.drain(provider)
+    assert [out.address for out in provider.said] == PHONES[1:2]
