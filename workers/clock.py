@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crisis.broadcasts import notice, planned_release
+from crisis.broadcasts import notice, notice_words, planned_release
 from crisis.media import cleaning
 from crisis.models import Account, Unit, utcnow
 from crisis.oncall import approving, escalation, filling, practice, rota_watch, wordings
@@ -172,7 +172,7 @@ def tell_of_stopped_accounts(session: Session, runtime: Runtime) -> None:
         account.pause_told_at = now
         notice.send(
             session,
-            notice.account_stopped(account, runtime.settings),
+            notice_words.account_stopped(account, runtime.settings),
             notice.users_with(session, account.unit_id, Role.ADMINISTRATOR, but=None),
             unit_id=account.unit_id,
             mode=account.mode,
@@ -190,7 +190,7 @@ def tell_of_ending_credentials(session: Session, runtime: Runtime) -> None:
             continue  # this clock was started with other settings
         notice.send(
             session,
-            notice.credentials_end(account, runtime.settings),
+            notice_words.credentials_end(account, runtime.settings),
             notice.users_with(session, account.unit_id, Role.ADMINISTRATOR, but=None),
             unit_id=account.unit_id,
             mode=account.mode,
@@ -205,7 +205,7 @@ def tell_of_switched(session: Session, runtime: Runtime) -> None:
         log.info("account.switched", account=one.account.key, fallback=one.fallback.key, to=one.to)
         notice.send(
             session,
-            notice.account_switched(one, runtime.settings),
+            notice_words.account_switched(one, runtime.settings),
             notice.users_with(session, one.account.unit_id, Role.ADMINISTRATOR, but=None),
             unit_id=one.account.unit_id,
             mode=one.account.mode,

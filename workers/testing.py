@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 from sqlalchemy.orm import Session
 
-from crisis.broadcasts import notice
+from crisis.broadcasts import notice, notice_words
 from crisis.channels.base import Channel, Checks, Health, Probes, SendError
 from crisis.models import LinkTest, utcnow
 from crisis.runtime import Runtime
@@ -96,7 +96,7 @@ class Testing:
         """Administrators hear of it over the ways that still work."""
         notice.send(
             session,
-            notice.ways_failed([one.account for one in failed], self._runtime.settings),
+            notice_words.ways_failed([one.account for one in failed], self._runtime.settings),
             notice.users_with(session, test.unit_id, Role.ADMINISTRATOR, but=None),
             unit_id=test.unit_id,
             mode=Mode.LIVE,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
-from crisis.broadcasts import notice
+from crisis.broadcasts import notice, notice_words
 from crisis.broadcasts.carry import carry
 from crisis.broadcasts.compose import Composed
 from crisis.broadcasts.draft import attach, chosen_accounts
@@ -212,7 +212,7 @@ def _ask(session: Session, actor: Actor, post: PlannedPost, settings: Settings, 
 
     Whoever plans a whole week asks once: the page Approvals shows the rest.
     """
-    told = notice.planned_wanted(post, actor.name, settings)
+    told = notice_words.planned_wanted(post, actor.name, settings)
     lately = select(Broadcast.id).where(
         Broadcast.unit_id == post.unit_id,
         Broadcast.purpose == Purpose.NOTICE,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crisis import audit, bulk
 from crisis.actor import Actor
-from crisis.broadcasts import manners, notice
+from crisis.broadcasts import manners, notice, notice_words
 from crisis.broadcasts.compose import Composed
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.freeze import NotReady, Read, digest, freeze, still_as_read
@@ -141,7 +141,7 @@ def _let_go(
         raise NotReady(Composed(), "nobody would get this; choose audiences or channels")
     if reason:
         told = notice.users_with(session, broadcast.unit_id, Role.APPROVER, but=None)
-        notice.tell(session, notice.glass_broken(broadcast, actor.name, reason), told, broadcast, now)
+        notice.tell(session, notice_words.glass_broken(broadcast, actor.name, reason), told, broadcast, now)
     audit.record(
         session,
         actor,

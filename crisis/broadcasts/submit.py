@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
-from crisis.broadcasts import notice
+from crisis.broadcasts import notice, notice_words
 from crisis.broadcasts.freeze import Read, freeze, thaw
 from crisis.models import Approval, Broadcast
 from crisis.playbooks.playbook import Playbook
@@ -38,7 +38,7 @@ def submit(
     broadcast.submitted_by, broadcast.submitted_at = actor.user_id, now
     broadcast.return_reason = None
     approvers = notice.users_with(session, broadcast.unit_id, Role.APPROVER, but=actor.user_id)
-    notice.tell(session, notice.approval_wanted(broadcast, actor.name, settings), approvers, broadcast, now)
+    notice.tell(session, notice_words.approval_wanted(broadcast, actor.name, settings), approvers, broadcast, now)
     audit.record(
         session,
         actor,

@@ -150,6 +150,12 @@ WORDS: tuple[str, ...] = (
     N_("misconfigured"),
     N_("given_back"),
     N_("lost"),
+    # what a look at an account found
+    N_("balance"),
+    N_("number"),
+    N_("rights"),
+    N_("moderates"),
+    N_("pictures"),
     # the rest
     N_("live"),
     N_("drill"),

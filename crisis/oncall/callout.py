@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
-from crisis.broadcasts import notice
+from crisis.broadcasts import notice, notice_words
 from crisis.broadcasts import release as letting_go
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.freeze import Read, thaw
@@ -89,7 +89,7 @@ def release(
     filling.widen(session, call_out, broadcast, now)
     if reason:
         told = notice.users_with(session, call_out.unit_id, Role.APPROVER, but=None)
-        notice.tell(session, notice.glass_broken(broadcast, actor.name, reason), told, broadcast, now)
+        notice.tell(session, notice_words.glass_broken(broadcast, actor.name, reason), told, broadcast, now)
     details = {"digest": broadcast.digest, "mode": broadcast.mode, "people": len(able), "reason": reason}
     _record(session, actor, "call_out.released", call_out, details)
     return len(able)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
-from crisis.broadcasts import notice, submit
+from crisis.broadcasts import notice, notice_words, submit
 from crisis.broadcasts import release as letting_go
 from crisis.broadcasts.draft import chosen_accounts
 from crisis.broadcasts.freeze import Read
@@ -106,7 +106,7 @@ def let_go(
         raise NotAllowed("nobody who is coming can be written to")
     if reason:
         told = notice.users_with(session, call_out.unit_id, Role.APPROVER, but=None)
-        notice.tell(session, notice.glass_broken(broadcast, actor.name, reason), told, broadcast, now)
+        notice.tell(session, notice_words.glass_broken(broadcast, actor.name, reason), told, broadcast, now)
     details = {"people": count, "digest": broadcast.digest, "reason": reason}
     subject = f"call_out:{call_out.id}"
     audit.record(session, actor, "call_out.messaged", subject, unit_id=call_out.unit_id, details=details)

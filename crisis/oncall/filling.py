@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import SYSTEM
-from crisis.broadcasts import notice
+from crisis.broadcasts import notice, notice_words
 from crisis.models import Ask, Broadcast, CallOut, Delivery, Person, Practice, User
 from crisis.oncall import callout_words, tries
 from crisis.oncall.candidates import wants_of
@@ -237,7 +237,7 @@ def exhaust(session: Session, call_out: CallOut, why: str, settings: Settings, n
         told[opener.id] = opener
     notice.tell(
         session,
-        notice.too_few_come(call_out.title, call_out.id, lacking, settings),
+        notice_words.too_few_come(call_out.title, call_out.id, lacking, settings),
         [*told.values()],
         broadcast,
         now,

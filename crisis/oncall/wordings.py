@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from crisis.broadcasts.notice import Notice
+from crisis.broadcasts.notice_words import Notice
 from crisis.models import Alert, RotaSwap
 from crisis.oncall.asking import Wording
 from crisis.oncall.rota_watch import Trouble

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crisis import audit
 from crisis.actor import Actor
-from crisis.broadcasts import freeze, notice, release, submit
+from crisis.broadcasts import freeze, notice, notice_words, release, submit
 from crisis.broadcasts.reach import WALL, Receiver
 from crisis.channels.registry import FACTS
 from crisis.models import Answer, Approval, Broadcast, BroadcastText, InboundRow, Incident
@@ -182,7 +182,7 @@ def _give(
     at.row.claimed_by = at.row.claimed_until = None
     session.flush()
     approvers = notice.users_with(session, broadcast.unit_id, Role.APPROVER, but=actor.user_id)
-    notice.tell(session, notice.approval_wanted(broadcast, actor.name, settings), approvers, broadcast, now)
+    notice.tell(session, notice_words.approval_wanted(broadcast, actor.name, settings), approvers, broadcast, now)
     audit.record(
         session, actor, "inbound.answer_written", f"inbound:{at.row.id}", unit_id=at.row.unit_id,
         details={"digest": broadcast.digest, "why": broadcast.authority_reason},
