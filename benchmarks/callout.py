@@ -1,4 +1,5 @@
-"""A call-out to 1,000 people at 100 calls a second: when the first phone rings, how even the pace is, how soon it stops.
+"""A call-out to 1,000 people at 100 calls a second: when the first phone rings, how even the pace is, how soon it stops,
+and how old what the board shows is.
 
 `python -m benchmarks.callout [--people N] [--pace N] [--rounds N]`. Real processes; the pretend telephones note when
 each call came in.
@@ -7,23 +8,31 @@ each call came in.
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import select
 
 from benchmarks.figures import heading, spread
-from crisis.models import CallOut
-from crisis.states import CallOutState
+from crisis.console import identity
+from crisis.models import Ask, CallOut, Grant, Unit, User
+from crisis.states import AskState, CallOutState, Role
 from tests.conftest import fresh_postgres
 from tests.postgres import running_postgres
 from tests.stories.proof import with_lines
 from tests.stories.staff import Ward
 from tests.stories.town import Town, eventually, town
 
+LOOKS_EVERY = 0.5  # seconds: how often the page asks, in templates/console/callouts/board.html
+SHOWN = re.compile(r'<progress[^>]*value="(\d+)"')
 PROCESSES = ("console", "sender-live", "clock")
 
 
@@ -57,9 +66,51 @@ def stopped(here: Town, ward: Ward, needed: int) -> tuple[float, int]:
     return max(late, default=0.0), len(late)
 
 
+def watched(here: Town, ward: Ward, people: int) -> list[float]:
+    """Everybody says yes and an officer watches: how old the oldest answer was that the board did not show yet, in seconds,
+    each time just before it was renewed.
+    """
+    ward.crowd(shares={"yes": 1}, after=[0, 1], thinks=[0, 1], speed=1, calls_per_second=10_000)
+    cookie = signed_in(here)
+    ward.start(people, surplus=100, again_seconds=3600, widen_seconds=3600)
+    address = f"{here.runtime.settings.console.public_url}/call-outs/{ward.call_out_id}/board/piece"
+    etag, shown, looks = "", 0, [(time.time(), 0)]
+    until = time.monotonic() + people / 10 + 60
+    while shown < people and time.monotonic() < until:
+        time.sleep(LOOKS_EVERY)
+        request = urllib.request.Request(address, headers={"Cookie": cookie, "If-None-Match": etag})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                found = SHOWN.search(answer.read().decode())
+                etag, shown = answer.headers["ETag"], int(found[1]) if found else 0
+        except urllib.error.HTTPError as same:
+            if same.code != 304:
+                raise
+        looks.append((time.time(), shown))
+    with here.runtime.database.reading() as session:
+        said = select(Ask.answered_at).where(Ask.call_out_id == ward.call_out_id, Ask.state == AskState.YES)
+        answers = sorted(at.timestamp() for at in session.scalars(said) if at is not None)
+    ages = []
+    for (_, before), (renewed, _) in pairwise(looks):
+        if before < len(answers) and answers[before] < renewed:
+            ages.append(renewed - answers[before])
+    return ages
+
+
+def signed_in(here: Town) -> str:
+    """The cookie of an officer."""
+    with here.runtime.database.writing() as session:
+        user = session.scalars(select(User).where(User.login == "vakt")).one()
+        unit_id = session.scalars(select(Unit.id).where(Unit.key == "ous")).one()
+        user.grants.append(Grant(unit_id=unit_id, role=Role.OFFICER))
+        token = identity.start(session, user.id, "127.0.0.1", datetime.now(UTC), complete=True)
+    secure = here.runtime.settings.console.secure_cookies
+    return f"{identity.cookie_name({'SESSION_COOKIE_SECURE': secure})}={token}"
+
+
 def measure(name: str, server: str, people: int, pace: int, rounds: int) -> None:
     heading(f"A call-out to {people:,} people at {pace} calls a second ({name})")
-    first, paces, stops, extra = [], [], [], []
+    first, paces, stops, extra, ages = [], [], [], [], []
     for _ in range(rounds):
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crisis-bench-")))
@@ -80,12 +131,21 @@ def measure(name: str, server: str, people: int, pace: int, rounds: int) -> None
             seconds, calls = stopped(here, Ward(here), people // 20)
             stops.append(seconds * 1000)
             extra.append(calls)
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crisis-bench-")))
+            url = stack.enter_context(fresh_postgres(server)) if server else ""
+            here = stack.enter_context(town(folder, database_url=url, edit=edit))
+            Ward(here).nurses(people)
+            here.start(*PROCESSES)
+            ages += [age * 1000 for age in watched(here, Ward(here), people)]
     print(f"  {'first call':<26} {spread(first)}")
     print(
         f"  {'pace held':<26} {statistics.median(paces):.1f} /s ({min(paces):.1f} to {max(paces):.1f}), "
         f"{statistics.median(paces) / pace - 1:+.1%}"
     )
     print(f"  {'last call after the last yes':<26} {spread(stops)}   {statistics.median(extra):.0f} calls")
+    ages.sort()
+    print(f"  {'the board is behind by':<26} {spread(ages)}   9 of 10 within {ages[len(ages) * 9 // 10]:.0f} ms")
 
 
 def main() -> None:

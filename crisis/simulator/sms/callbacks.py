@@ -98,6 +98,8 @@ class Callbacks:
             headers["I-Twilio-Idempotency-Token"] = secrets.token_hex(16)
         answer, status, problem = None, None, ""
         for tried in range(1 + retries):
+            if self._session.closed:
+                return None  # the town is being taken down; whoever still wanted to tell something tells nobody
             problem = ""
             try:
                 async with self._session.post(address, data=form, headers=headers, allow_redirects=False) as reply:
