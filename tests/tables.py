@@ -11,11 +11,10 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect
 
 from crisis import migrations
 from crisis.db import Database
-from crisis.models import Base
 
 
 def make_tables(database: Database) -> None:
@@ -26,14 +25,7 @@ def make_tables(database: Database) -> None:
         with database.engine.connect() as connection:
             empty = not inspect(connection).has_table(migrations.TABLE)
         if empty:
-            _create(database)
-
-
-def _create(database: Database) -> None:
-    with database.engine.execution_options(crisis_write=True).begin() as connection:
-        Base.metadata.create_all(connection)
-        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": _newest()})
+            migrations.create(database)
 
 
 def _copy(path: Path) -> None:
@@ -57,14 +49,9 @@ def _pattern() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pattern.db"
         made = Database(f"sqlite:///{path}")
-        _create(made)
+        migrations.create(made)
         made.close()
         with sqlite3.connect(path) as connection:
             connection.execute("PRAGMA journal_mode=DELETE")  # all of it in one file
         connection.close()
         return path.read_bytes()
-
-
-@cache
-def _newest() -> str | None:
-    return migrations.newest()

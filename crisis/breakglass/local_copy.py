@@ -57,7 +57,7 @@ def refresh(main: Database, folder: Folder, now: datetime) -> Counter[str]:
         make_private(new)
         target = open_file(new)
         try:
-            migrations.upgrade(target)
+            migrations.create(target)
             with _one_view(main) as source, target.engine.execution_options(crisis_write=True).begin() as connection:
                 counts = _copy(source, connection)
                 connection.execute(insert(Heartbeat), [{"process": MARK, "kind": "copy", "at": now, "note": ""}])

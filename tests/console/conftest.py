@@ -6,6 +6,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,15 +30,15 @@ PLAYBOOK = Path(__file__).parents[2] / "playbooks" / "mass-casualty.toml"
 PASSWORD = "four random words here"
 
 
-@pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    (tmp_path / "secret").write_text("a secret key for tests only")
-    (tmp_path / "playbooks").mkdir()
-    shutil.copy(PLAYBOOK, tmp_path / "playbooks")
+@contextmanager
+def a_runtime(folder: Path) -> Iterator[Runtime]:
+    (folder / "secret").write_text("a secret key for tests only")
+    (folder / "playbooks").mkdir()
+    shutil.copy(PLAYBOOK, folder / "playbooks")
     settings = Settings(
-        data_dir=tmp_path / "var",
-        playbooks_dir=tmp_path / "playbooks",
-        console=ConsoleSettings(secret_key=SecretRef(file=tmp_path / "secret")),
+        data_dir=folder / "var",
+        playbooks_dir=folder / "playbooks",
+        console=ConsoleSettings(secret_key=SecretRef(file=folder / "secret")),
         units=(
             UnitSettings(key="ous", name="Oslo sykehus", kind="hospital", language="nb"),
             UnitSettings(key="dep", name="Departementet", kind="public_body", language="nn"),
@@ -55,6 +56,12 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
                 )
     yield parts
     parts.close()
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[Runtime]:
+    with a_runtime(tmp_path) as parts:
+        yield parts
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-"""The console and an account at work, as the operations tests have them."""
+"""The console, as its own tests have it."""
 
 from tests.console.conftest import app, client, runtime  # noqa: F401 - fixtures
-from tests.operations.conftest import at_work  # noqa: F401 - a fixture

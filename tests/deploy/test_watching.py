@@ -10,13 +10,14 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
-from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from crisis.models import utcnow
+from crisis.console import create_app
+from crisis.models import Account, utcnow
 from crisis.sending import pulse
+from tests.console.conftest import a_runtime
 from tests.deploy.manifests import DEPLOY
-from tests.operations.conftest import Busy
+from tests.operations.conftest import busy_and_paused
 
 DOCS = Path(__file__).parents[2] / "docs"
 RULES: list[dict[str, Any]] = [
@@ -29,24 +30,20 @@ TARGETS = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for
 EXPRESSIONS = [(rule["alert"], rule["expr"]) for rule in RULES] + TARGETS
 
 
-@pytest.fixture
-def told(client: FlaskClient, at_work: Busy) -> dict[str, set[str]]:
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The names of all samples a console gives, with the labels each has. With a Redis, and somebody alive."""
-    with at_work.database.writing() as session:
-        pulse.beat(session, "clock@here:1", "clock", utcnow())
-        for account in session.query(_account()):
-            account.healthy, account.checked_at, account.expires_at = True, utcnow(), utcnow()
+    with a_runtime(tmp_path_factory.mktemp("told")) as runtime:
+        with busy_and_paused(runtime).database.writing() as session:
+            pulse.beat(session, "clock@here:1", "clock", utcnow())
+            for account in session.query(Account):
+                account.healthy, account.checked_at, account.expires_at = True, utcnow(), utcnow()
+        text = create_app(runtime).test_client().get("/metrics").text
     found: dict[str, set[str]] = {"crisis_redis_up": set()}
-    for family in text_string_to_metric_families(client.get("/metrics").text):
+    for family in text_string_to_metric_families(text):
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
     return found
-
-
-def _account() -> Any:
-    from crisis.models import Account
-
-    return Account
 
 
 @pytest.mark.parametrize(

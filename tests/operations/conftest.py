@@ -40,11 +40,15 @@ def busy(database: Database, key: str = "sms-busy") -> Busy:
     return Busy(database, account_id, broadcast_id)
 
 
-@pytest.fixture
-def at_work(runtime: Runtime, app: Flask) -> Busy:  # noqa: F811
-    """A console whose database has such an account, and another one that is paused."""
+def busy_and_paused(runtime: Runtime) -> Busy:  # noqa: F811 - no fixture here
+    """A console's database with such an account, and another one that is paused."""
     made = busy(runtime.database)
     with runtime.database.writing() as session:
         paused = session.scalars(select(Account).where(Account.key == "sms-ous-live")).one()
         paused.paused_reason, paused.paused_at = "stopped by itself", utcnow()
     return made
+
+
+@pytest.fixture
+def at_work(runtime: Runtime, app: Flask) -> Busy:  # noqa: F811
+    return busy_and_paused(runtime)
