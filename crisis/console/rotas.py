@@ -306,5 +306,5 @@ def local_moment(told: str, zone: ZoneInfo) -> datetime:
     """A local time as browsers write it. Raises `NotAllowed`."""
     try:
         return datetime.fromisoformat(told).replace(tzinfo=zone).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # the year 1 has no beginning in UTC
         raise NotAllowed("fill in from when and until when") from None

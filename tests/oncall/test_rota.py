@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crisis.console.rotas import local_moment
 from crisis.oncall.rota import Change, Plan, on_call, shifts
+from crisis.states import NotAllowed
 
 OSLO = ZoneInfo("Europe/Oslo")
 ANNE, BERIT, CARL, DAG = (uuid.UUID(int=number) for number in range(1, 5))
@@ -117,3 +119,9 @@ def test_shifts_cover_the_time_asked_for_once_and_agree_with_each_moment(
         assert on_call(
             plan, shift.ends - timedelta(seconds=1)
         ) == shift.person or shift.ends - shift.starts < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("told", ["", "x", "0001-01-01T00:00", "2026-13-01T00:00"])
+def test_a_time_nobody_means_is_refused_in_words(told: str) -> None:
+    with pytest.raises(NotAllowed, match="from when"):
+        local_moment(told, ZoneInfo("Europe/Oslo"))
