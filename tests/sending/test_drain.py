@@ -168,6 +168,16 @@ class TestFindingOut:
         assert provider.looked == 2
         assert here.deliveries()[0].provider_id == "there"
 
+    def test_what_is_in_doubt_is_looked_for_before_anything_new_is_said(self, here: World) -> None:
+        provider = Finder()
+        self.uncertain(here, provider)
+        here.clock.forward(seconds=16)
+        here.release(PHONES[1:2])
+        looks: list[int] = []
+        provider.during = lambda _: looks.append(provider.looked)
+        here.drain(provider)
+        assert looks == [1]
+
     def test_looked_thoroughly_and_not_there_is_sent_again(self, here: World) -> None:
         provider = Finder()
         self.uncertain(here, provider)
@@ -344,6 +354,16 @@ def test_news_are_looked_at_while_much_is_claimed(here: World) -> None:
     said = [out.address for out in provider.said]
     assert len(said) == 241
     assert said.index(PHONES[0]) < 110
+
+
+def test_the_account_and_its_first_words_are_taken_together(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While thousands of texts leave, every transaction that writes waits for its turn: one is enough to begin."""
+    here.release(PHONES[:3])
+    monkeypatch.setattr(Drain, "_claim", lambda _self, _limit: ())
+    provider = Provider()
+    here.drain(provider)
+    assert provider.heard() == Counter(PHONES[:3])
+    assert here.states() == {DeliveryState.ACCEPTED: 3} == here.counted()
 
 
 def test_stopping_gives_back_what_was_not_said(here: World) -> None:
