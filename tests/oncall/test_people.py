@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -127,10 +126,9 @@ def test_a_column_that_is_not_there_changes_nothing(database: Database, unit_id:
     )
 
 
-def test_twenty_thousand_rows_take_seconds(database: Database, unit_id: uuid.UUID) -> None:
+def test_twenty_thousand_rows_are_read_written_and_recognised(database: Database, unit_id: uuid.UUID) -> None:
     lines = "".join(f"{n},Person {n},nb,staff|g{n % 9},,9{n:07d},,p{n}@ous.no,,yes\n" for n in range(20_000))
     raw = ("reference,name,language,groups,skills,phone,phone2,email,email2,consent\n" + lines).encode()
-    started = time.monotonic()
     rows = people_csv.read(raw).rows
     assert len(rows) == 20_000
     with database.writing() as session:
@@ -139,4 +137,3 @@ def test_twenty_thousand_rows_take_seconds(database: Database, unit_id: uuid.UUI
         second = people_import.apply(session, SYSTEM, unit_id, rows)
         assert session.scalar(select(func.count()).select_from(Destination)) == 40_000
     assert (len(first.new), len(first.new_groups), second.unchanged) == (20_000, 10, 20_000)
-    assert time.monotonic() - started < 30, "a busy test machine is given time; alone it is about five seconds"
