@@ -20,7 +20,7 @@ from crisis.states import Mode
 
 ANSWERS_WITHIN = timedelta(days=7)  # an older message is hardly what somebody's text answers
 TRIED_AGAIN = timedelta(minutes=15)  # so long an inbound may be ahead of our own record
-MOST = 2_000  # threads looked up at once, the newest
+MOST_LATE, MOST = 50_000, 2_000  # answers looked through, and threads looked up at once, the newest
 
 
 class Linkable(Protocol):
@@ -87,10 +87,12 @@ def link(
 
 def late(session: Session, now: datetime) -> list[Late]:
     """What can be linked now and could not when it was read: it came before our own record of what it answers."""
-    said = (InboundRow.account_id, InboundRow.in_reply_to, InboundRow.root)
+    asked = select(InboundRow.account_id, InboundRow.in_reply_to, InboundRow.root, InboundRow.received_at)
+    newest = asked.where(*_late(now)).order_by(InboundRow.received_at.desc()).limit(MOST_LATE).subquery().c
     # Asked for what was answered, not for each answer: thousands under one strange post are one question.
+    said = (newest.account_id, newest.in_reply_to, newest.root)
     threads = session.execute(
-        select(*said).where(*_late(now)).group_by(*said).order_by(func.max(InboundRow.received_at).desc()).limit(MOST)
+        select(*said).group_by(*said).order_by(func.max(newest.received_at).desc()).limit(MOST)
     ).all()
     keys = {(one.account_id, key) for one in threads for key in (one.in_reply_to, one.root) if key}
     return [(*key, to) for key, to in _said(session, keys).items() if to.delivery_id is not None]

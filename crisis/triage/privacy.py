@@ -56,7 +56,7 @@ class Kept:
 
 
 def kept(session: Session, unit_id: uuid.UUID) -> dict[Lane, Kept]:
-    """Of every lane of a unit, counted in two indexes: the rows themselves are many times as large."""
+    """Of every lane of a unit, each of the two from an index of its own."""
     here = InboundRow.unit_id == unit_id
     there = _by_lane(session, InboundRow.at, func.min(InboundRow.at), here, InboundRow.erased_at.is_(None))
     gone = _by_lane(
