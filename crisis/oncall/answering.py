@@ -269,5 +269,5 @@ def right_pin(session: Session, ask: Ask, pin: str, reference: str, now: datetim
         return False
     if pins.right(session, ask, pin):
         return True
-    keep(session, ask.id, Said("wrong_pin", "pin", reference), now)
+    keep(session, ask.id, Said("wrong_pin", "pin", pins.sealed(reference, ask.id)), now)
     return False

@@ -8,12 +8,14 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
+from argon2.low_level import Type, hash_secret_raw
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crisis import audit, passwords
 from crisis.actor import Actor
 from crisis.models import Ask, Person, Reply, User
+from crisis.passwords import HASHER
 from crisis.states import NotAllowed
 
 LENGTHS = (4, 8)  # digits; eight is what the telephone waits for
@@ -52,6 +54,18 @@ def forget(session: Session, actor: Actor, person: Person) -> None:
     session.flush()
     facts = {"reference": person.reference}
     audit.record(session, actor, "person.pin_removed", f"person:{person.id}", unit_id=person.unit_id, details=facts)
+
+
+def sealed(reference: str, ask_id: uuid.UUID) -> str:
+    """What names a try with a wrong PIN, so that the same one counts once, without the digits in it.
+
+    Wrong digits are mostly one slip away from the right ones; guessed back from this they cost as much as from the PIN's
+    own hash.
+    """
+    told = HASHER
+    return hash_secret_raw(
+        reference.encode(), ask_id.bytes, told.time_cost, told.memory_cost, told.parallelism, 16, Type.ID
+    ).hex()
 
 
 def usable(session: Session, ask: Ask, now: datetime) -> bool:

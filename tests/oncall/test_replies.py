@@ -203,4 +203,9 @@ def test_a_pin_is_demanded_where_the_call_out_says_so(night: Night) -> None:
     proven = press(night, nurse, "digits", "2580#", "pin")
     assert proven.ask == f"menu{replies.PROVEN}"
     assert kept(night) == ["wrong_pin"]
+    with night.scene.runtime.database.reading() as session:
+        (wrong,) = session.scalars(select(Reply)).all()
+        assert "1111" not in f"{wrong.reference} {wrong.raw}"
+    press(night, nurse, "digits", "1111#", "pin")
+    assert kept(night) == ["wrong_pin"], "told twice, counted once"
     assert press(night, nurse, "digits", "1", proven.ask).say == [SAID.yes]
