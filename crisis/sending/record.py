@@ -24,6 +24,7 @@ from crisis.models import Account, Attempt, Broadcast, Delivery, new_id
 from crisis.models.base import UtcTime
 from crisis.sending.claim import overtaken
 from crisis.sending.consent import opt_out
+from crisis.sending.doubt import NOT_REPEATED, may_have_left
 from crisis.sending.outcomes import Next
 from crisis.sending.outgoing import Claimed
 from crisis.sending.tally import Moves
@@ -57,7 +58,13 @@ def record(session: Session, account: Account, ended: Sequence[Ended]) -> None:
 
 def _plain(item: Ended) -> bool:
     """Is there nothing to ask of other rows before this is written? What is queued again may be barred."""
-    return item.kind == "send" and item.next.state in _PLAIN and not item.next.opted_out
+    return item.kind == "send" and item.next.state in _PLAIN and not item.next.opted_out and not _given_up(item)
+
+
+def _given_up(item: Ended) -> bool:
+    """Did its last try never leave us, while an earlier one may have?"""
+    unreached = item.next.state is DeliveryState.FAILED and item.next.outcome is Outcome.UNREACHABLE
+    return unreached and item.claimed.attempt > 1
 
 
 def _straight(session: Session, ended: Sequence[Ended], moves: Moves) -> bool:
@@ -89,6 +96,7 @@ def _by_row(session: Session, account: Account, ended: Sequence[Ended], moves: M
     }
     changes, attempts = [], []
     barred = _barred(session, [item for item in ended if item.next.state is DeliveryState.QUEUED])
+    barred |= _in_doubt(session, [item for item in ended if _given_up(item)])
     for item in ended:
         there = now_there.get(item.claimed.delivery_id)
         if there is None:  # erased meanwhile
@@ -143,6 +151,17 @@ def _barred(session: Session, again: Sequence[Ended]) -> dict[uuid.UUID, dict[st
             why = "what follows it has left" if row.overtaken else "the broadcast was stopped"
             found[row.id] = {"new_state": DeliveryState.CANCELLED, "new_say": f"not sent again, because {why}"}
     return found
+
+
+def _in_doubt(session: Session, given_up: Sequence[Ended]) -> dict[uuid.UUID, dict[str, Any]]:
+    """Of those given up because nobody could be reached, the ones that an earlier try may have brought there."""
+    if not given_up:
+        return {}
+    ids = [item.claimed.delivery_id for item in given_up]
+    doubtful = session.scalars(select(Delivery.id).where(Delivery.id.in_(ids), may_have_left()))
+    return {
+        one: {"new_state": DeliveryState.UNCERTAIN, "new_due_at": None, "new_say": NOT_REPEATED} for one in doubtful
+    }
 
 
 def give_back(session: Session, unspoken: Sequence[Claimed], now: datetime) -> None:

@@ -11,21 +11,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, true, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from crisis.db import rows_changed
-from crisis.models import Account, Attempt, Broadcast, Delivery, Removal, ShardRow, Tally
+from crisis.models import Account, Broadcast, Delivery, Removal, ShardRow, Tally
 from crisis.sending import removals
 from crisis.sending.claim import DELIVERY_LEASE, UNFINISHED, due
+from crisis.sending.doubt import NOT_REPEATED, may_have_left
 from crisis.sending.lease import ACCOUNT_LEASE, CLOCK_DOUBT, must_be_quiet, ran_out
-from crisis.sending.outcomes import NOT_THERE, SEEN_NOT_THERE
 from crisis.sending.record import attempt_lost, keep_attempts
 from crisis.sending.shards import Shard, in_shard
 from crisis.sending.tally import Moves
-from crisis.states import OPEN, BroadcastState, DeliveryState, Mode, Outcome
+from crisis.states import OPEN, BroadcastState, DeliveryState, Mode
 
 CHUNK = 2000
-NOT_REPEATED = "not repeated any more, and it may have left"
 
 
 def lost_claims(session: Session, now: datetime) -> int:
@@ -87,7 +86,7 @@ def end_queued(
     """
     moves, count = Moves(), 0
     ends = (
-        (_may_have_left(), DeliveryState.UNCERTAIN, {"say": NOT_REPEATED, "due_at": None, "lease_until": None}),
+        (may_have_left(), DeliveryState.UNCERTAIN, {"say": NOT_REPEATED, "due_at": None, "lease_until": None}),
         (true(), state, {"say": say}),
     )
     for broadcast_id in broadcast_ids:
@@ -104,27 +103,6 @@ def end_queued(
                 count += to is state
     moves.write(session)
     return count
-
-
-def _may_have_left() -> ColumnElement[bool]:
-    """Did a try of it end in a way nobody knows, and has nobody seen since that it is not there?"""
-    tried, looked = aliased(Attempt), aliased(Attempt)
-    absent = exists().where(
-        looked.delivery_id == tried.delivery_id,
-        looked.number == tried.number,
-        looked.kind.startswith("look"),
-        looked.say == NOT_THERE,
-    )
-    return and_(
-        Delivery.attempts > 0,
-        Delivery.say != SEEN_NOT_THERE,
-        exists().where(
-            tried.delivery_id == Delivery.id,
-            tried.kind.in_(["send", "lost"]),
-            tried.outcome == Outcome.UNCERTAIN,
-            ~absent,
-        ),
-    )
 
 
 def finished(session: Session, now: datetime) -> int:

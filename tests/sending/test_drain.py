@@ -456,6 +456,13 @@ class TestEndedWhileItWaitsToBeRepeated:
         here.drain(provider)
         assert provider.said == []
 
+    def test_it_is_uncertain_when_nobody_could_be_reached_for_two_hours(self, here: World, doubted: Broadcast) -> None:
+        here.clock.forward(hours=2)
+        here.drain(Provider(answers={"*": [Unreachable("no connection", code="no_connection")] * 2}))
+        assert here.states() == {DeliveryState.UNCERTAIN: 1, DeliveryState.FAILED: 1} == here.counted()
+        (row,) = [one for one in here.deliveries() if one.state is DeliveryState.UNCERTAIN]
+        assert (row.address, row.due_at) == (PHONES[0], None)
+
     def test_what_was_looked_for_in_vain_is_cancelled(self, here: World) -> None:
         broadcast = here.release(PHONES[:1])
         provider = Finder(answers={"*": [Uncertain("?"), Unreachable("no connection", code="no_connection")]})
