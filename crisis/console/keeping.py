@@ -50,17 +50,13 @@ class Keeping:
     def keep(self, account: str, events: HookEvents) -> None:
         """Returns when it is stored; raises what kept it from that. One that can't be stored takes no other with it."""
         told = Told(account, events)
-        if events.receipts and not self._database.is_sqlite:
-            # Where several write at once, two that hold many deliveries could wait for each other in a circle.
-            self._store([told])
-        else:
-            with self._arriving:
-                self._waiting.append(told)
-            with self._writing:
-                if not told.stored and told.error is None:  # nobody has written it while this thread waited
-                    with self._arriving:
-                        gathered, self._waiting = self._waiting, []
-                    self._store(gathered)
+        with self._arriving:
+            self._waiting.append(told)
+        with self._writing:
+            if not told.stored and told.error is None:  # nobody has written it while this thread waited
+                with self._arriving:
+                    gathered, self._waiting = self._waiting, []
+                self._store(gathered)
         if told.error is not None:
             raise told.error
         if not told.stored:
@@ -97,6 +93,7 @@ def _write(session: Session, gathered: Sequence[Told]) -> None:
         mine = [told.events for told in gathered if told.account == key]
         account = account_of(session, key)
         inbounds = [one for events in mine for one in events.inbounds]
-        receipts.apply(session, account, [one for events in mine for one in events.receipts], now)
+        said = [one for events in mine for one in events.receipts]
+        receipts.apply(session, account, said, now, patient=len(gathered) == 1)  # alone it may wait
         inbox.receive(session, account, inbounds, now)
         answering.written(session, account, inbounds, now)

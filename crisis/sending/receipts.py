@@ -28,11 +28,17 @@ _MEANS = {
 }
 
 
-def apply(session: Session, account: Account, receipts: Sequence[Receipt], now: datetime) -> int:
-    """Store and apply receipts of one account. Returns how many moved a delivery."""
+def apply(
+    session: Session, account: Account, receipts: Sequence[Receipt], now: datetime, *, patient: bool = True
+) -> int:
+    """Store and apply receipts of one account. Returns how many moved a delivery.
+
+    Who is not `patient` gets an `OperationalError` where somebody else holds one of the deliveries: that way many can go
+    together, and never wait in a circle with others who hold many.
+    """
     moves, moved = Moves(), 0
     for receipt in receipts:
-        delivery = _delivery(session, account, receipt)
+        delivery = _delivery(session, account, receipt, nowait=not patient)
         if not _store(session, account, receipt, delivery, now) or delivery is None:
             continue
         if _move(session, delivery, receipt, moves, now):
@@ -41,7 +47,7 @@ def apply(session: Session, account: Account, receipts: Sequence[Receipt], now: 
     return moved
 
 
-def _delivery(session: Session, account: Account, receipt: Receipt) -> Delivery | None:
+def _delivery(session: Session, account: Account, receipt: Receipt, *, nowait: bool) -> Delivery | None:
     """The delivery it speaks of: by our own reference when it came back, else by the provider's id."""
     found = None
     if receipt.reference:
@@ -50,13 +56,15 @@ def _delivery(session: Session, account: Account, receipt: Receipt) -> Delivery 
         except ValueError:
             return None
         found = session.scalar(
-            select(Delivery).where(Delivery.id == delivery_id, Delivery.through_id == account.id).with_for_update()
+            select(Delivery)
+            .where(Delivery.id == delivery_id, Delivery.through_id == account.id)
+            .with_for_update(nowait=nowait)
         )
     if found is None:
         found = session.scalar(
             select(Delivery)
             .where(Delivery.through_id == account.id, Delivery.provider_id == receipt.provider_id)
-            .with_for_update()
+            .with_for_update(nowait=nowait)
         )
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from crisis.channels.base import Receipt
 from crisis.db import Database
@@ -67,6 +68,21 @@ def test_early_before_our_own_record(here: World) -> None:
     here.drain(Provider(during=call_back))
     assert here.states() == {DeliveryState.DELIVERED: 1} == here.counted()
     assert here.deliveries()[0].provider_id == "SM1"
+
+
+def test_who_is_not_patient_waits_for_nobody(here: World) -> None:
+    """Many go together only as long as none of them is held: two who hold many would wait for each other."""
+    if here.database.is_sqlite:
+        pytest.skip("there only one writes at a time")
+    delivery = sent(here)
+    said = Receipt(delivery.provider_id or "", "delivered", "delivered")
+    held = select(Delivery.id).where(Delivery.id == delivery.id).with_for_update()
+    with here.database.engine.connect() as somebody, here.database.reading() as session:
+        somebody.execute(held)
+        account = session.get_one(Account, here.account_id)
+        with pytest.raises(OperationalError, match="could not obtain lock"):
+            receipts.apply(session, account, [said], here.clock(), patient=False)
+    assert apply(here, said) == 1
 
 
 def test_a_receipt_settles_what_was_uncertain(here: World) -> None:
