@@ -147,6 +147,7 @@ def test_alarms_by_mail_open_count_and_close(
                 rows = session.scalars(select(Alert).order_by(Alert.opened_at)).all()
                 return [(one.title, one.state.value, one.opened_again) for one in rows]
 
+        eventually(lambda: here.cursor("email-ous") is not None)  # what lay there before it first looked stays unread
         mailed("no secret, no alarm", "vakt-it@ous.example")
         mailed("[disk-7] Disk full on db2")
         eventually(lambda: alerts() == [("Disk full on db2", "taken", 0)], within=60)
