@@ -49,7 +49,9 @@ def answer(
     `claimed`: all that speaks for the person is the number a caller shows, and that can be faked: unless proven it is
     kept for a person and stops nothing: on our own call the key counts.
     """
-    call_out_id = session.scalar(select(Ask.call_out_id).where(Ask.id == ask_id))
+    # What can be known before is asked before: whoever answers waits for all who answer, one after the other.
+    asked = select(Ask.call_out_id, Person.skills).join(Person, Person.id == Ask.person_id).where(Ask.id == ask_id)
+    call_out_id, skills = session.execute(asked).first() or (None, [])
     call_out = filling.held(session, call_out_id) if call_out_id else None
     ask = session.get(Ask, ask_id, with_for_update=True, populate_existing=True)
     if ask is not None and ask.alert_id is not None:
@@ -70,7 +72,7 @@ def answer(
         ask.unclear = True
         session.flush()
         return word
-    return _act(session, call_out, ask, said, now)
+    return _act(session, call_out, ask, skills, said, now)
 
 
 def _of_an_alert(session: Session, ask: Ask, said: Said, now: datetime, *, claimed: bool) -> str:
@@ -90,10 +92,10 @@ def _of_an_alert(session: Session, ask: Ask, said: Said, now: datetime, *, claim
     return "taken" if mine and state is AlertState.TAKEN else "over"
 
 
-def _act(session: Session, call_out: CallOut, ask: Ask, said: Said, now: datetime) -> str:
+def _act(session: Session, call_out: CallOut, ask: Ask, skills: Sequence[str], said: Said, now: datetime) -> str:
     was_coming = ask.state is AskState.YES
-    ask.way, ask.answered_at, ask.unclear, ask.due_at, ask.why = said.way[:20], now, False, None, ""
     tries.withdraw_asks(session, [ask.id], "the person has answered", now)
+    ask.way, ask.answered_at, ask.unclear, ask.due_at, ask.why = said.way[:20], now, False, None, ""
     if said.word == "no":
         ask.state, ask.reserve, ask.arrives_at = AskState.NO, False, None
         session.flush()
@@ -102,15 +104,13 @@ def _act(session: Session, call_out: CallOut, ask: Ask, said: Said, now: datetim
         return "no"
     ask.state = AskState.YES
     ask.arrives_at = now + timedelta(minutes=said.minutes) if said.minutes else None
+    ask.reserve = ask.reserve or not was_coming  # until a place is found
     session.flush()
     if was_coming:
         filling.weigh(session, call_out, now, quiet=ask.id)
+        session.refresh(ask)
     else:
-        ask.reserve = True  # until a place is found
-        session.flush()
-        skills = session.scalars(select(Person.skills).where(Person.id == ask.person_id)).one()
         filling.seat(session, call_out, ask, skills, now)
-    session.refresh(ask)
     return told(call_out, ask)
 
 

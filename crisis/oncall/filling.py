@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, case, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from crisis import audit
 from crisis.actor import SYSTEM
@@ -31,12 +31,17 @@ UNDECIDED = (AskState.RINGING, AskState.NO_ANSWER, AskState.BUSY, AskState.VOICE
 
 def held(session: Session, call_out_id: uuid.UUID, *, skip: bool = False) -> CallOut | None:
     """The call-out, held until the commit; None when it is gone, or (with `skip`) somebody else holds it."""
-    return session.scalars(
-        select(CallOut)
-        .where(CallOut.id == call_out_id)
-        .with_for_update(skip_locked=skip)
-        .execution_options(populate_existing=True)
-    ).first()
+    return (
+        session.scalars(
+            select(CallOut)
+            .options(joinedload(CallOut.needs))
+            .where(CallOut.id == call_out_id)
+            .with_for_update(of=CallOut, skip_locked=skip)
+            .execution_options(populate_existing=True)
+        )
+        .unique()
+        .one_or_none()
+    )
 
 
 def going_on(session: Session) -> Sequence[uuid.UUID]:
@@ -122,7 +127,7 @@ def coming(session: Session, call_out: CallOut) -> dict[uuid.UUID, int]:
 def seat(session: Session, call_out: CallOut, ask: Ask, skills: Sequence[str], now: datetime) -> None:
     """Somebody has said yes: give them the need that is shortest, or a place in reserve; stop when that was the last.
 
-    `ask` carries the answer already. The caller holds the call-out.
+    `ask` carries the answer already, and tells afterwards where they stand. The caller holds the call-out.
     """
     wants, there = wants_of(call_out), coming(session, call_out)
     lacking = missing(wants, there)
@@ -140,6 +145,7 @@ def seat(session: Session, call_out: CallOut, ask: Ask, skills: Sequence[str], n
         return
     session.flush()
     weigh(session, call_out, now, quiet=ask.id)
+    session.refresh(ask)
 
 
 def weigh(session: Session, call_out: CallOut, now: datetime, *, quiet: uuid.UUID | None = None) -> None:
