@@ -16,7 +16,7 @@ from typing import Any
 
 import pyotp
 from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from crisis import passwords
 from crisis.actor import Actor
@@ -119,10 +119,13 @@ def complete(session: Session, old_hash: str, user_id: uuid.UUID, address: str, 
 
 def sign_in_of(session: Session, token: str, now: datetime, idle_minutes: int) -> SignIn | None:
     """The living sign-in of this token, with its user, their grants and units loaded."""
-    row = session.scalar(
-        select(SignIn)
-        .where(SignIn.token_hash == token_hash(token))
-        .options(selectinload(SignIn.user).selectinload(User.grants).selectinload(Grant.unit))
+    everything = (
+        joinedload(SignIn.user, innerjoin=True).joinedload(User.grants).joinedload(Grant.unit)
+    )  # each page asks
+    row = (
+        session.scalars(select(SignIn).where(SignIn.token_hash == token_hash(token)).options(everything))
+        .unique()
+        .first()
     )
     if row is None or row.user.disabled_at is not None:
         return None
