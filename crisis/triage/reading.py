@@ -35,6 +35,7 @@ log = structlog.get_logger()
 BATCH = 300
 MOST_FORGOTTEN = 1_000
 GLANCED = 10_000  # looked at for cries before a batch is read
+LATE = timedelta(seconds=1)  # what is committed after something that came later; those of it are looked at twice
 _LANES = {"kin": Lane.NEXT_OF_KIN}
 _SETTLED = frozenset({InboundState.ANSWERED, InboundState.HANDED_OVER, InboundState.CLOSED})
 _RAW = (
@@ -89,7 +90,7 @@ class Reading:
         self._cries: deque[uuid.UUID] = (
             deque()
         )  # what may be one, not read yet; lost with the process, and then read in turn
-        self._glanced = datetime.min.replace(tzinfo=UTC)
+        self._glanced = datetime.min.replace(tzinfo=UTC) + LATE
         self._reader(None, ()).understand("hei")  # the library of languages is loaded before the first cry
 
     def read_some(self) -> int:
@@ -128,20 +129,21 @@ class Reading:
         return rows, links.open_incidents(session)
 
     def _may_be_cries(self, session: Session) -> list[uuid.UUID]:
-        """The next of those that may be cries, at most half a batch, so that the others are read as well."""
+        """The next of those that may be cries, at most a batch, so that the others are read as well."""
         new = session.execute(
             select(InboundRow.id, InboundRow.received_at, InboundRow.text)
             .where(
                 InboundRow.understood_at.is_(None),
-                InboundRow.received_at >= self._glanced,  # those of one moment are looked at twice, which harms nobody
+                InboundRow.received_at >= self._glanced - LATE,
             )
             .order_by(InboundRow.received_at, InboundRow.id)
             .limit(GLANCED)
         ).all()
         if new:
-            self._glanced = new[-1].received_at
-            self._cries += [row.id for row in new if may_be_a_cry(row.text)]
-        return [self._cries.popleft() for _ in range(min(len(self._cries), BATCH // 2))]
+            self._glanced = max(self._glanced, new[-1].received_at)
+            known = set(self._cries)
+            self._cries += [row.id for row in new if row.id not in known and may_be_a_cry(row.text)]
+        return [self._cries.popleft() for _ in range(min(len(self._cries), BATCH))]
 
     def _understand(self, rows: Sequence[Row[Any]], going_on: dict[Where, list[links.OpenIncident]]) -> list[Read]:
         read = []

@@ -133,6 +133,19 @@ def test_in_a_flood_a_cry_is_read_before_what_came_earlier(hall: Hall) -> None:
     assert all(row.understood_at for row in hall.rows())
 
 
+def test_a_cry_that_is_stored_after_what_came_later_is_read_first_all_the_same(hall: Hall) -> None:
+    """Two webhooks at once: the one that came first may be committed last."""
+    hall.hear(*[hall.said(f"Takk for jobben nummer {number}") for number in range(3 * reading.BATCH)], read=False)
+    hall.now += timedelta(milliseconds=400)
+    hall.hear(hall.said(THANKS), read=False)
+    assert hall.reading.read_some() == reading.BATCH
+    cry = hall.said(CRY)
+    hall.now -= timedelta(milliseconds=200)
+    hall.hear(cry, read=False)
+    assert hall.reading.read_some() == reading.BATCH + 1
+    assert hall.row(cry).lane is Lane.DANGER
+
+
 @pytest.mark.parametrize(
     ("text", "may_be"),
     [
