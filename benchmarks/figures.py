@@ -74,10 +74,7 @@ class Table:
             change = together / each[0] - 1
             if run is not found[0][0]:
                 said = f"{database}: a text costs {change:+.0%} at {run.people:,} against {found[0][0].people:,}"
-                self._judge(
-                    change <= FLAT_WITHIN,  # cheaper as it grows is no fault
-                    f"{said}, within 20 % wanted",
-                )
+                self._judge(abs(change) <= FLAT_WITHIN, f"{said}, within 20 % wanted")
 
     def waits(self, database: str, looks: Sequence[float], urgent: Mapping[str, Sequence[float]]) -> None:
         """How long the board and something urgent took meanwhile, in milliseconds."""
