@@ -14,7 +14,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -108,35 +109,31 @@ def signed_in(here: Town) -> str:
     return f"{identity.cookie_name({'SESSION_COOKIE_SECURE': secure})}={token}"
 
 
+@contextmanager
+def at_work(server: str, people: int, pace: int) -> Iterator[Town]:
+    """A new hospital with so many nurses and its processes, thrown away afterwards."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crisis-bench-")))
+        url = stack.enter_context(fresh_postgres(server)) if server else ""
+        here = stack.enter_context(town(folder, database_url=url, edit=with_lines(voice_ous=f"pace = {pace}")))
+        Ward(here).nurses(people)
+        here.start(*PROCESSES)
+        yield here
+
+
 def measure(name: str, server: str, people: int, pace: int, rounds: int) -> None:
     heading(f"A call-out to {people:,} people at {pace} calls a second ({name})")
     first, paces, stops, extra, ages = [], [], [], [], []
     for _ in range(rounds):
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crisis-bench-")))
-            url = stack.enter_context(fresh_postgres(server)) if server else ""
-            edit = with_lines(voice_ous=f"pace = {pace}")
-            here = stack.enter_context(town(folder, database_url=url, edit=edit))
-            Ward(here).nurses(people)
-            here.start(*PROCESSES)
+        with at_work(server, people, pace) as here:
             seconds, held = even(here, Ward(here), people)
-            first.append(seconds * 1000)
-            paces.append(held)
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crisis-bench-")))
-            url = stack.enter_context(fresh_postgres(server)) if server else ""
-            here = stack.enter_context(town(folder, database_url=url, edit=edit))
-            Ward(here).nurses(people)
-            here.start(*PROCESSES)
+        first.append(seconds * 1000)
+        paces.append(held)
+        with at_work(server, people, pace) as here:
             seconds, calls = stopped(here, Ward(here), people // 20)
-            stops.append(seconds * 1000)
-            extra.append(calls)
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crisis-bench-")))
-            url = stack.enter_context(fresh_postgres(server)) if server else ""
-            here = stack.enter_context(town(folder, database_url=url, edit=edit))
-            Ward(here).nurses(people)
-            here.start(*PROCESSES)
+        stops.append(seconds * 1000)
+        extra.append(calls)
+        with at_work(server, people, pace) as here:
             ages += [age * 1000 for age in watched(here, Ward(here), people)]
     print(f"  {'first call':<26} {spread(first)}")
     print(

@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from crisis.console import inbound_seen as seen
+from crisis.console.acting import acting
 from crisis.console.guard import may
-from crisis.console.here import actor, runtime
-from crisis.console.wording import refusal
+from crisis.console.here import actor
 from crisis.models import utcnow
-from crisis.states import NotAllowed, Role
+from crisis.states import Role
 from crisis.triage import abuse
 
 pages = Blueprint("abuse", __name__)
@@ -23,13 +23,9 @@ pages = Blueprint("abuse", __name__)
 @may(Role.TRIAGER)
 def hide(inbound_id: uuid.UUID) -> ResponseReturnValue:
     """The listener hides it in a moment; the page of the inbound shows what became of it."""
-    try:
-        with runtime().database.writing() as session:
-            row = seen.inbound(session, inbound_id)
-            abuse.hide(session, actor(), row.id, utcnow())
+    with acting() as session:
+        abuse.hide(session, actor(), seen.inbound(session, inbound_id).id, utcnow())
         flash(gettext("It is being hidden. The evidence is kept."), "good")
-    except NotAllowed as refused:
-        flash(refusal(refused), "warn")
     return redirect(url_for("inbound.show", inbound_id=inbound_id))
 
 
@@ -37,11 +33,8 @@ def hide(inbound_id: uuid.UUID) -> ResponseReturnValue:
 @may(Role.TRIAGER)
 def report(inbound_id: uuid.UUID) -> ResponseReturnValue:
     """The listener reports it in a moment, under our account's name; nobody but the moderators sees it."""
-    try:
-        with runtime().database.writing() as session:
-            row = seen.inbound(session, inbound_id)
-            abuse.report(session, actor(), row.id, request.form.get("kind", ""), utcnow())
+    with acting() as session:
+        row = seen.inbound(session, inbound_id)
+        abuse.report(session, actor(), row.id, request.form.get("kind", ""), utcnow())
         flash(gettext("It is being reported to the network. The evidence is kept."), "good")
-    except NotAllowed as refused:
-        flash(refusal(refused), "warn")
     return redirect(url_for("inbound.show", inbound_id=inbound_id))
